@@ -1,0 +1,58 @@
+# Everything a person needs: `make demo`, `make test`. Python 3.11 or newer is all they ask for.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help demo test lint types coverage docs lock clean
+
+help:
+	@echo "make demo      sync a believable company from a local Slack and search it"
+	@echo "make test      run the tests"
+	@echo "make lint      check style and format"
+	@echo "make types     check types"
+	@echo "make docs      write the generated parts of the documentation again"
+	@echo "make lock      resolve the pinned versions again (needs uv)"
+	@echo "make clean     remove environments, caches and the demo's data"
+
+demo: $(VENV)/.runtime
+	@$(BIN)/python -m flows.demo
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+coverage: $(VENV)/.dev
+	$(BIN)/python -m pytest --cov --cov-report=term $(PYTEST_ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+docs: $(VENV)/.dev
+	$(BIN)/python -m docs.generate
+
+lock:
+	uv pip compile --universal --generate-hashes --python-version 3.11 --extra all --no-header \
+		--no-annotate --quiet pyproject.toml --output-file requirements/runtime.txt
+	uv pip compile --universal --generate-hashes --python-version 3.11 --extra dev --no-header \
+		--no-annotate --quiet --constraint requirements/runtime.txt pyproject.toml \
+		--output-file requirements/dev.txt
+
+clean:
+	rm -rf $(VENV) .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage *.egg-info
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+
+# A marker file remembers which pinned versions an environment holds.
+$(VENV)/.runtime: requirements/runtime.txt pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@ $(VENV)/.runtime

@@ -1,0 +1,1 @@
+"""Deployments: `prefect.yaml` held to what the flows and the server accept."""

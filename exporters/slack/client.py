@@ -1,0 +1,355 @@
+"""The wire to Slack's Web API: authentication, paging, limits. The only user of slack_sdk."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from documents.errors import ConfigurationError
+from exporters.caller import ApiCaller
+from exporters.errors import CursorExpiredError, InvalidDataError
+from exporters.slack.errors import SLACK_CODES
+from exporters.slack.settings import Kind, SlackSettings
+
+if TYPE_CHECKING:
+    from slack_sdk import WebClient
+    from slack_sdk.web import SlackResponse
+
+    from exporters.http import HttpClient
+
+_log = logging.getLogger(__name__)
+
+KIND_SCOPES: Final[Mapping[Kind, tuple[str, str]]] = {
+    "public": ("channels:read", "channels:history"),
+    "private": ("groups:read", "groups:history"),
+    "group_dm": ("mpim:read", "mpim:history"),
+    "dm": ("im:read", "im:history"),
+}
+"""What a token needs to list and to read each kind of conversation."""
+
+_KIND_TYPES: Final[Mapping[Kind, str]] = {
+    "public": "public_channel",
+    "private": "private_channel",
+    "group_dm": "mpim",
+    "dm": "im",
+}
+
+_LIMITED_OBJECTS: Final = 15
+_LIMITED_RETRY_SECONDS: Final = 20
+"""Since May 2025 apps that are distributed outside the Marketplace get 15 objects and one request a
+minute of history and replies; others that meet a limit are asked to wait for a few seconds."""
+
+_FILE_HOSTS: Final = ("files.slack.com", "slack-files.com")
+_TEXT_TYPES: Final = frozenset(
+    {"text", "markdown", "csv", "tsv", "json", "xml", "yaml", "diff", "post", "log", "html"}
+)
+_READABLE_MODES: Final = frozenset({"hosted", "snippet", "post"})
+
+
+class SlackClient:
+    """Calls Slack with one token. Safe to use from several threads.
+
+    Attributes:
+        limited_mode: Whether Slack was found to give this app 15 messages a minute only.
+    """
+
+    def __init__(self, token: str | None, settings: SlackSettings) -> None:
+        self._token = token
+        self._settings = settings
+        self._lock = Lock()
+        self._suspects_limit = False
+        self.limited_mode = False
+
+    @cached_property
+    def _caller(self) -> ApiCaller:
+        if not self._token:
+            raise ConfigurationError(
+                "There is no Slack token.",
+                hint="Set SLACK_BOT_TOKEN, or name a saved Slack credentials block.",
+            )
+        return ApiCaller("Slack", self._token, self._settings, codes=SLACK_CODES)
+
+    @cached_property
+    def _web(self) -> "WebClient":
+        from slack_sdk import WebClient  # noqa: PLC0415 (0.1 s, and an optional extra)
+
+        base = self._settings.base_url
+        return WebClient(
+            token=self._token,
+            base_url=base if base.endswith("/") else f"{base}/",
+            timeout=int(max(1, self._settings.read_timeout)),
+            retry_handlers=[],
+        )
+
+    @cached_property
+    def _files(self) -> "HttpClient":
+        from exporters.http import HttpClient  # noqa: PLC0415 (only where a file is read)
+
+        return HttpClient(
+            self._caller,
+            authorization={"Authorization": f"Bearer {self._token}"},
+            credential_hosts=_FILE_HOSTS,
+        )
+
+    @cached_property
+    def _identity(self) -> dict[str, Any]:
+        response = self._response("auth.test")
+        headers = {str(k).lower(): str(v) for k, v in response.headers.items()}
+        scopes = headers.get("x-oauth-scopes")
+        data = _data(response)
+        return {
+            "team_id": data["team_id"],
+            "team": data.get("team") or "",
+            "url": (data.get("url") or "").rstrip("/") or None,
+            "user": data.get("user") or "",
+            "is_bot": bool(data.get("bot_id")),
+            "scopes": frozenset(s.strip() for s in scopes.split(",")) if scopes else None,
+        }
+
+    def identity(self) -> Mapping[str, Any]:
+        """Whose token it is: `team_id`, `team`, `url`, `user`, `is_bot`, `scopes`.
+
+        `scopes` is None where Slack does not tell them (legacy tokens).
+
+        Raises:
+            ExportError: Slack does not accept the token.
+        """
+        with self._lock:
+            return self._identity
+
+    def readable_kinds(self, kinds: Sequence[Kind]) -> tuple[list[Kind], dict[Kind, str]]:
+        """Which kinds of conversation the token may read, and what it lacks for the others."""
+        scopes = self.identity()["scopes"]
+        if scopes is None:
+            return list(kinds), {}
+        lacking = {kind: [s for s in KIND_SCOPES[kind] if s not in scopes] for kind in kinds}
+        readable = [kind for kind in kinds if not lacking[kind]]
+        return readable, {kind: " and ".join(names) for kind, names in lacking.items() if names}
+
+    def users(self) -> Iterator[dict[str, Any]]:
+        """Everybody in the workspace, people who left and bots too."""
+        return self._listing("users.list", "members")
+
+    def user(self, user_id: str) -> dict[str, Any]:
+        """One person, also of a connected organisation.
+
+        Raises:
+            NotFoundError: Slack does not know or show the person.
+        """
+        return dict(self._call("users.info", user=user_id)["user"])
+
+    def usergroups(self) -> list[dict[str, Any]]:
+        """The workspace's user groups."""
+        return list(self._call("usergroups.list").get("usergroups") or ())
+
+    def channels(self, kinds: Sequence[Kind], *, archived: bool) -> Iterator[dict[str, Any]]:
+        """The conversations of some kinds that the token can see."""
+        if not kinds:
+            return iter(())
+        return self._listing(
+            "conversations.list",
+            "channels",
+            types=",".join(_KIND_TYPES[kind] for kind in kinds),
+            exclude_archived=not archived,
+        )
+
+    def members(self, channel_id: str) -> list[str]:
+        """Ids of the people in a conversation, complete."""
+        return list(self._listing("conversations.members", "members", channel=channel_id))
+
+    def join(self, channel_id: str) -> None:
+        """Makes the app a member of a public channel."""
+        self._call("conversations.join", channel=channel_id)
+
+    def history(
+        self, channel_id: str, *, oldest: datetime | None, latest: datetime | None
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Pages of a channel's top-level messages, newest first; pages may be short or empty.
+
+        Args:
+            channel_id: The channel.
+            oldest: Inclusive.
+            latest: Inclusive.
+
+        Raises:
+            ExportError: Slack refuses.
+        """
+        arguments: dict[str, Any] = {"channel": channel_id, "inclusive": True}
+        if oldest is not None:
+            arguments["oldest"] = _ts(oldest)
+        if latest is not None:
+            arguments["latest"] = _ts(latest)
+        return self._messages("conversations.history", arguments, newest_first=True)
+
+    def replies(self, channel_id: str, root_ts: str) -> Iterator[list[dict[str, Any]]]:
+        """Pages of a thread: the root, on every page, and replies from the oldest.
+
+        Raises:
+            NotFoundError: There is no such message.
+        """
+        arguments = {"channel": channel_id, "ts": root_ts}
+        return self._messages("conversations.replies", arguments, newest_first=False)
+
+    def holds_text(self, file: Mapping[str, Any]) -> bool:
+        """Whether a file is a text that Slack holds and the token may read."""
+        scopes = self.identity()["scopes"]
+        return (
+            _is_text(file)
+            and file.get("mode") in _READABLE_MODES
+            and self._is_slack_address(_file_url(file))
+            and (scopes is None or "files:read" in scopes)
+        )
+
+    def file_text(self, file: Mapping[str, Any]) -> str | None:
+        """The text of a text file; None for one that `holds_text` denies.
+
+        Raises:
+            ExportError: The file could not be read now.
+        """
+        if not self.holds_text(file):
+            return None
+        download = self._files.download(
+            _file_url(file),
+            max_bytes=self._settings.text_file_bytes,
+            name="a file",
+            item=file.get("id"),
+        )
+        return download.content.decode("utf-8", errors="replace")
+
+    def _is_slack_address(self, url: str) -> bool:
+        """Whether a file lies with Slack: the token is not shown to anybody else."""
+        host = urlsplit(url).hostname or ""
+        return host == urlsplit(self._settings.base_url).hostname or host in _FILE_HOSTS
+
+    def _listing(self, method: str, field: str, **arguments: Any) -> Iterator[Any]:
+        """The items of all pages of a cursor-paged method."""
+        cursor = ""
+        while True:
+            page = self._call(
+                method,
+                limit=self._settings.list_page_size,
+                **arguments,
+                **({"cursor": cursor} if cursor else {}),
+            )
+            yield from page.get(field) or ()
+            cursor = self._next(page, cursor, method)
+            if not cursor:
+                return
+
+    def _messages(
+        self, method: str, arguments: Mapping[str, Any], *, newest_first: bool
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Pages of messages; where Slack lost its place, from the last message's time on."""
+        bound = "latest" if newest_first else "oldest"
+        current, cursor, last = dict(arguments), "", ""
+        while True:
+            try:
+                page = self._call(
+                    method,
+                    limit=_LIMITED_OBJECTS if self.limited_mode else self._settings.page_size,
+                    **current,
+                    **({"cursor": cursor} if cursor else {}),
+                )
+            except CursorExpiredError:
+                if not cursor or not last:
+                    raise
+                current, cursor = {**arguments, bound: last}, ""
+                continue
+            messages = page.get("messages") or []
+            self._suspects_limit = bool(page.get("has_more")) and len(messages) == _LIMITED_OBJECTS
+            yield messages
+            before, last = last, messages[-1]["ts"] if messages else last
+            cursor = self._next(page, cursor, method)
+            if cursor:
+                continue
+            if not page.get("has_more") or last == before:
+                return
+            # More, but no way to it: Slack sends this to apps of the oldest kind.
+            current = {**arguments, bound: last}
+
+    def _next(self, page: Mapping[str, Any], cursor: str, method: str) -> str:
+        following = str((page.get("response_metadata") or {}).get("next_cursor") or "")
+        if following and following == cursor:
+            raise InvalidDataError(
+                f"Slack answers {method} with the same page again and again.",
+                hint="Run again later; nothing of this listing was taken for deleted.",
+            )
+        return following
+
+    def _call(self, method: str, **arguments: Any) -> dict[str, Any]:
+        return _data(self._response(method, **arguments))
+
+    def _response(self, method: str, **arguments: Any) -> "SlackResponse":
+        limit = arguments.get("limit")
+        channel = arguments.get("channel")
+        return self._caller.call(
+            lambda: self._once(method, arguments),
+            scope=method,
+            request=f"{method} for {channel}" if channel else method,
+            page_size=limit,
+            item=arguments.get("ts") or arguments.get("user"),
+        )
+
+    def _once(self, method: str, arguments: dict[str, Any]) -> "SlackResponse":
+        from slack_sdk.errors import SlackApiError  # noqa: PLC0415 (see _web)
+
+        try:
+            response = self._web.api_call(method, params=arguments)
+        except SlackApiError as error:
+            self._notice_limited_mode(method, error)
+            raise
+        if not isinstance(response.data, dict):
+            raise InvalidDataError(f"Slack's answer to {method} is no JSON object.")
+        return response
+
+    def _notice_limited_mode(self, method: str, error: Exception) -> None:
+        """Slows down for good where Slack gives an app 15 messages a minute only."""
+        response = getattr(error, "response", None)
+        headers = {str(k).lower(): v for k, v in (getattr(response, "headers", None) or {}).items()}
+        if (
+            self.limited_mode
+            or not self._suspects_limit
+            or method not in {"conversations.history", "conversations.replies"}
+            or getattr(response, "status_code", None) != 429
+        ):
+            return
+        wait = str(headers.get("retry-after") or "0")
+        if not wait.isdigit() or int(wait) < _LIMITED_RETRY_SECONDS:
+            return
+        self.limited_mode = True
+        for limited in ("conversations.history", "conversations.replies"):
+            self._caller.limiter.tighten(limited, per_minute=1)
+        _log.warning(
+            "Slack gives this app 15 messages a minute only, as it does to apps that are "
+            "distributed outside its Marketplace. An app made for your own workspace has no such "
+            "limit; see docs/sources/slack.md."
+        )
+
+
+def _data(response: "SlackResponse") -> dict[str, Any]:
+    # Iterating a SlackResponse changes it in place, so what is kept is its data.
+    data = response.data
+    return data if isinstance(data, dict) else {}
+
+
+def _ts(moment: datetime) -> str:
+    """A moment as Slack's `ts`, exact to the microsecond."""
+    seconds = int(moment.replace(microsecond=0).timestamp())
+    return f"{seconds}.{moment.microsecond:06d}"
+
+
+def _file_url(file: Mapping[str, Any]) -> str:
+    return str(file.get("url_private_download") or file.get("url_private") or "")
+
+
+def _is_text(file: Mapping[str, Any]) -> bool:
+    mimetype = str(file.get("mimetype") or "")
+    return (
+        mimetype.startswith("text/")
+        or mimetype in {"application/json", "application/xml", "application/x-yaml"}
+        or file.get("filetype") in _TEXT_TYPES
+        or file.get("mode") == "snippet"
+    )

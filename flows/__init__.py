@@ -1,0 +1,1 @@
+"""Compositions: one flow per source, and the command line."""

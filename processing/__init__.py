@@ -1,0 +1,1 @@
+"""Transform: pure functions from an iterator of documents to an iterator of documents."""

@@ -1,0 +1,1 @@
+"""Transformations that only one source needs."""

@@ -1,0 +1,1 @@
+"""Load: document index, vector store, raw landing and ledger. Knows no source."""

@@ -1,0 +1,1 @@
+"""The ledger: what was synced, how far, what failed, who belongs to what."""

@@ -1,0 +1,363 @@
+"""The ledger: how far each source was synced, what is known of it, and what was set aside.
+
+One file or one database; see `stores.ledger.backend`. All methods may be called from any number of
+threads. Reads see what is committed and wait for nobody; inside a transaction of the embedded file
+they see what it has written so far.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+from stores.ledger.backend import Backend, open_backend
+from stores.ledger.commits import BatchWriter
+from stores.ledger.dead_letters import DeadLetterBox
+from stores.ledger.known import KnownRecord
+from stores.ledger.leases import DEFAULT_TTL, Lease
+from stores.ledger.membership import MembershipBook
+from stores.ledger.partitions import PartitionBook
+from stores.ledger.records import RecordReader
+from stores.ledger.runs import RunBook
+from stores.ledger.schema import MIGRATIONS, Migrations, ensure_schema
+from stores.ledger.types import (
+    ConnectionState,
+    DeadLetter,
+    LedgerBatch,
+    PartitionState,
+    RawFile,
+    RunRecord,
+    RunState,
+    UnseenSummary,
+    VectorCacheSize,
+)
+from stores.ledger.vectors import DEFAULT_CACHE_BYTES, VectorCache
+from stores.sqlite.database import EmbeddedDatabase
+
+
+class Ledger:
+    """What was synced, how far, what failed, who belongs to what.
+
+    Every method raises a `StoreError` with a sentence where the database fails; only further
+    errors are named below. Use `Ledger.open`.
+
+    Attributes:
+        address: Where it is kept, without secrets.
+        database: The embedded file, so that `with ledger.database.transaction():` commits documents
+            and ledger together; None on PostgreSQL.
+    """
+
+    def __init__(self, backend: Backend, *, cache_bytes: int = DEFAULT_CACHE_BYTES) -> None:
+        self._backend = backend
+        self._book = PartitionBook(backend)
+        self._records = RecordReader(backend)
+        self._batches = BatchWriter(backend, self._records)
+        self._dead_letters = DeadLetterBox(backend)
+        self._runs = RunBook(backend)
+        self._membership = MembershipBook(backend)
+        self._vectors = VectorCache(backend, cache_bytes)
+
+    @classmethod
+    def open(
+        cls,
+        url: str | Path,
+        *,
+        cache_bytes: int = DEFAULT_CACHE_BYTES,
+        migrations: Migrations = MIGRATIONS,
+    ) -> Self:
+        """Opens a ledger, making or migrating its tables where needed.
+
+        Args:
+            url: A path or `sqlite:///path` for the embedded file, or
+                `postgresql://user:password@host:5432/database`.
+            cache_bytes: Bound of the embedding cache.
+            migrations: The schema's versions.
+
+        Raises:
+            ConfigurationError: The URL is of another kind, or cannot be read.
+            StoreVersionError: A newer version wrote the ledger. Nothing is touched.
+            StoreError: It cannot be opened; the sentence says why.
+        """
+        backend = open_backend(url)
+        try:
+            ensure_schema(backend, migrations)
+        except BaseException:
+            backend.close()
+            raise
+        return cls(backend, cache_bytes=cache_bytes)
+
+    @property
+    def address(self) -> str:
+        """Where the ledger is kept, without secrets."""
+        return self._backend.address
+
+    @property
+    def database(self) -> EmbeddedDatabase | None:
+        """The embedded file; None on PostgreSQL."""
+        return self._backend.database
+
+    def __repr__(self) -> str:
+        return f"Ledger({self.address!r})"
+
+    def close(self) -> None:
+        """Gives back connections; those of the embedded file stay with it. Harmless twice."""
+        self._backend.close()
+
+    # Connections, runs and leases
+
+    def connection_id(self, source: str, name: str, title: str) -> int:
+        """The number of a connection (an account or tenant), added where it is new."""
+        return self._book.connection_id(source, name, title)
+
+    def connections(self) -> list[ConnectionState]:
+        """Every connection with its counts, for `status`."""
+        return self._book.connections()
+
+    def lease(self, name: str, *, run_id: str, ttl: float = DEFAULT_TTL) -> Lease:
+        """A lease, to be entered with `with`: one holder at a time, on any machine.
+
+        A thread renews it until the block ends. The lease of a process that died on this machine is
+        taken over at once, any other `ttl` seconds after its last renewal.
+
+        Args:
+            name: What is leased.
+            run_id: Who wants it.
+            ttl: Seconds.
+
+        Raises:
+            LeaseHeldError: On entering, when another holds it: says which run, where, since when.
+        """
+        return Lease(self._backend, name, run_id=run_id, ttl=ttl)
+
+    def start_run(self, run_id: str, connection_id: int, *, flow_run_id: str | None = None) -> None:
+        """Writes down that a run begins."""
+        self._runs.start(run_id, connection_id, flow_run_id)
+
+    def finish_run(
+        self,
+        run_id: str,
+        state: RunState,
+        *,
+        counts: Mapping[str, int] | None = None,
+        message: str = "",
+    ) -> None:
+        """Writes down how a run ended."""
+        self._runs.finish(run_id, state, counts or {}, message)
+
+    def mark_interrupted(self, connection_id: int) -> list[str]:
+        """Closes the runs of a connection that never said how they ended.
+
+        To be called by whoever holds the connection's lease, before its own run starts.
+
+        Returns:
+            The ids of those runs.
+        """
+        return self._runs.mark_interrupted(connection_id)
+
+    def runs(self, limit: int = 20, *, source: str | None = None) -> list[RunRecord]:
+        """The latest runs, newest first."""
+        return self._runs.latest(limit, source)
+
+    # Partitions and records
+
+    def partition(self, connection_id: int, key: str, name: str, kind: str) -> PartitionState:
+        """A partition, added where it is new; its name and kind follow."""
+        return self._book.partition(connection_id, key, name, kind)
+
+    def partitions(self, connection_id: int) -> list[PartitionState]:
+        """The partitions of a connection with the numbers of their records, by name."""
+        return self._book.partitions(connection_id)
+
+    def begin_listing(self, partition_id: int, *, fresh: bool) -> int:
+        """Begins a listing, or goes on with the one that a killed run left open.
+
+        Args:
+            partition_id: The partition.
+            fresh: Whether to begin anew even if a listing is open.
+
+        Returns:
+            The listing's generation.
+        """
+        return self._book.begin_listing(partition_id, fresh=fresh)
+
+    def reset_cursor(self, partition_id: int) -> None:
+        """Forgets the cursor (it expired, or everything is wanted again); records stay."""
+        self._book.reset_cursor(partition_id)
+
+    def known(self, connection_id: int, keys: Collection[str]) -> dict[str, KnownRecord]:
+        """The records among these keys that the ledger knows, in whatever partition they are.
+
+        One query for 2,000 keys; ask for hundreds at a time, not for one.
+        """
+        return self._records.known(connection_id, keys)
+
+    def commit(self, batch: LedgerBatch, *, lease: Lease | None = None) -> None:
+        """Writes a batch: all of it is durable when this returns, or nothing.
+
+        Inside `with database.transaction():` it becomes durable with that.
+
+        Args:
+            batch: What to write.
+            lease: Held by the caller; another run that took it over keeps the batch from being
+                written.
+
+        Raises:
+            LeaseLostError: The lease is not the caller's any more.
+            ValueError: The batch contradicts itself, or holds a malformed hash, time or reference.
+        """
+        self._batches.commit(batch, lease)
+
+    def has_records(self, partition_id: int) -> bool:
+        """Whether anything is known of a partition yet."""
+        return self._records.has_any(partition_id)
+
+    def unseen(
+        self,
+        partition_id: int,
+        *,
+        generation: int,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> UnseenSummary:
+        """Compares a listing with what was known before it began.
+
+        Args:
+            partition_id: The partition.
+            generation: The listing.
+            since: Where it reached back to. Records with an earlier `occurred_at`, or with none,
+                are left out of all numbers.
+            until: Where it ended, exclusive; likewise.
+        """
+        return self._records.unseen(partition_id, generation=generation, since=since, until=until)
+
+    def unseen_records(
+        self,
+        partition_id: int,
+        *,
+        generation: int,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Iterator[list[KnownRecord]]:
+        """The records that a listing did not see, in pages, in flat memory.
+
+        They may be committed as deleted while the pages are walked through.
+        """
+        return self._records.pages(
+            partition_id, before_generation=generation, since=since, until=until
+        )
+
+    def records_of(self, partition_id: int) -> Iterator[list[KnownRecord]]:
+        """All records of a partition, in pages, in flat memory.
+
+        For a change of access or container that concerns every document. New hashes are committed
+        in `LedgerBatch.documents`, also while the pages are walked through.
+        """
+        return self._records.pages(partition_id)
+
+    def raw_files(
+        self,
+        *,
+        source: str | None = None,
+        connection: str | None = None,
+        partition: str | None = None,
+        entity: str | None = None,
+    ) -> Iterator[RawFile]:
+        """The landed files that the ledger vouches for, in the order in which they landed."""
+        return self._records.raw_files(source, connection, partition, entity)
+
+    # Dead letters
+
+    def dead_letters(
+        self,
+        *,
+        source: str | None = None,
+        connection: str | None = None,
+        partition: str | None = None,
+        limit: int | None = None,
+    ) -> list[DeadLetter]:
+        """The items that are set aside, those that failed last first."""
+        return self._dead_letters.list(
+            source=source, connection=connection, partition=partition, limit=limit
+        )
+
+    def dead_letter(self, letter_id: int) -> DeadLetter | None:
+        """One dead letter; None when it is resolved already."""
+        return self._dead_letters.get(letter_id)
+
+    def count_dead_letters(
+        self,
+        *,
+        source: str | None = None,
+        connection: str | None = None,
+        partition: str | None = None,
+    ) -> int:
+        """How many items are set aside."""
+        return self._dead_letters.count(source=source, connection=connection, partition=partition)
+
+    def resolve_dead_letters(self, letter_ids: Collection[int]) -> int:
+        """Takes dead letters away; an item that fails again comes back as a new one.
+
+        Returns:
+            How many there were.
+        """
+        return self._dead_letters.resolve(letter_ids)
+
+    # People
+
+    def set_members(
+        self,
+        connection_id: int,
+        principal: str,
+        members: Collection[str],
+        *,
+        as_of: datetime | None = None,
+    ) -> bool:
+        """Says who is in a group or workspace: the complete list, replacing the one known before.
+
+        Args:
+            connection_id: Who says so; what other connections say of the same group stands beside.
+            principal: `group:...` or `workspace:...`.
+            members: Principals; groups may contain groups.
+            as_of: When the source said so; now if not told. A list older than the one known is
+                passed over: an old export must not give back what was taken away since.
+
+        Returns:
+            Whether anything changed.
+
+        Raises:
+            ValueError: A name is not a principal.
+        """
+        return self._membership.set_members(connection_id, principal, members, as_of)
+
+    def principals_of(self, email: str) -> frozenset[str]:
+        """Everything a person may read by: their own principals and every group they are in.
+
+        Groups count that contain their groups, and so on; groups that contain each other do no
+        harm.
+        """
+        return self._membership.principals_of(email)
+
+    # Embedding cache
+
+    def cached_vectors(self, model: str, hashes: Collection[str]) -> dict[str, bytes]:
+        """The vectors that are cached for texts, by `documents.fingerprints.text_hash`."""
+        return self._vectors.get(model, hashes)
+
+    def cache_vectors(self, model: str, vectors: Mapping[str, bytes]) -> None:
+        """Keeps vectors (float32 bytes, by text hash); the oldest make room where needed."""
+        self._vectors.put(model, vectors)
+
+    def vector_cache(self) -> list[VectorCacheSize]:
+        """How much is cached, by model."""
+        return self._vectors.sizes()
+
+    def prune_vectors(self, limit: int = 0) -> int:
+        """Cuts the cache to nine tenths of a bound where it is larger, the oldest vectors first.
+
+        Args:
+            limit: Bytes; 0 empties the cache.
+
+        Returns:
+            How many vectors went.
+        """
+        return self._vectors.prune(limit)

@@ -1,0 +1,190 @@
+"""The ledger's tables, as the newest migration leaves them.
+
+Every name begins with `ledger_`: in SQLite the tables share a file with the documents, in
+PostgreSQL often a database with something else. Times are microseconds since 1970 UTC, fingerprints
+their 16 bytes; see `stores.ledger.packing`.
+
+The tables that grow with the source (records, raw files, vectors, members) carry no foreign keys:
+only this package writes them, and PostgreSQL would run one trigger a row.
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+# SQLite numbers rows by itself only where the type is literally INTEGER.
+_ROW_ID: Final = BigInteger().with_variant(Integer(), "sqlite")
+
+metadata: Final = MetaData()
+
+connections: Final = Table(
+    "ledger_connections",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    UniqueConstraint("source", "name", name="ledger_connections_name"),
+)
+
+partitions: Final = Table(
+    "ledger_partitions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("connection_id", ForeignKey("ledger_connections.id"), nullable=False),
+    Column("key", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("cursor", Text),  # JSON
+    Column("generation", Integer, nullable=False, default=0),
+    Column("listing_open", Boolean, nullable=False, default=False),
+    Column("updated_at", BigInteger),
+    UniqueConstraint("connection_id", "key", name="ledger_partitions_key"),
+)
+
+records: Final = Table(
+    "ledger_records",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("connection_id", Integer, nullable=False),
+    Column("partition_id", Integer, nullable=False),
+    Column("generation", Integer, nullable=False),
+    # The listing in which it came into its partition: tells what was known before a listing began.
+    Column("added", Integer, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("payload_hash", LargeBinary, nullable=False),
+    Column("version", Text),
+    Column("fetched_at", BigInteger, nullable=False),
+    Column("occurred_at", BigInteger),
+    Column("documents", LargeBinary, nullable=False),
+    Column("raw_file_id", _ROW_ID),
+    Column("raw_row", Integer),
+    Column("url", Text),
+    Index("ledger_records_key", "connection_id", "key", unique=True),
+    Index("ledger_records_partition", "partition_id", "id"),
+    # Room on each page, so that marking a record as seen stays on it and touches no index.
+    postgresql_with={"fillfactor": 80},
+)
+
+raw_files: Final = Table(
+    "ledger_raw_files",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("partition_id", Integer, nullable=False),
+    Column("entity", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Index("ledger_raw_files_path", "path", unique=True),
+    Index("ledger_raw_files_partition", "partition_id", "id"),
+)
+
+dead_letters: Final = Table(
+    "ledger_dead_letters",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("connection_id", ForeignKey("ledger_connections.id"), nullable=False),
+    Column("partition", Text, nullable=False),
+    Column("item", LargeBinary, nullable=False),  # fingerprint of what failed
+    Column("key", Text),
+    Column("document_id", Text),
+    Column("url", Text),
+    Column("error", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("raw_ref", Text),
+    Column("run_id", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("first_seen", BigInteger, nullable=False),
+    Column("last_seen", BigInteger, nullable=False),
+    UniqueConstraint("connection_id", "partition", "item", name="ledger_dead_letters_item"),
+    Index("ledger_dead_letters_key", "connection_id", "key"),
+)
+
+runs: Final = Table(
+    "ledger_runs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("connection_id", ForeignKey("ledger_connections.id"), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("counts", Text, nullable=False),  # JSON
+    Column("message", Text, nullable=False),
+    Column("flow_run_id", Text),
+    Index("ledger_runs_connection", "connection_id", "state"),
+    Index("ledger_runs_started", "started_at"),
+)
+
+principals: Final = Table(
+    "ledger_principals",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    UniqueConstraint("name", name="ledger_principals_name"),
+)
+
+# When a source last said who is in a group, so that an older answer does not undo it.
+groups: Final = Table(
+    "ledger_groups",
+    metadata,
+    Column("connection_id", Integer, nullable=False),
+    Column("group_id", Integer, nullable=False),
+    Column("said_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("connection_id", "group_id", name="ledger_groups_pkey"),
+    sqlite_with_rowid=False,
+)
+
+members: Final = Table(
+    "ledger_members",
+    metadata,
+    Column("connection_id", Integer, nullable=False),
+    Column("group_id", Integer, nullable=False),
+    Column("member_id", Integer, nullable=False),
+    PrimaryKeyConstraint("connection_id", "group_id", "member_id", name="ledger_members_pkey"),
+    Index("ledger_members_member", "member_id", "group_id"),
+    sqlite_with_rowid=False,
+)
+
+models: Final = Table(
+    "ledger_models",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    UniqueConstraint("name", name="ledger_models_name"),
+)
+
+# With a row id although the hash would do as the key: rows this large make a WITHOUT ROWID table
+# three times slower to write.
+embeddings: Final = Table(
+    "ledger_embeddings",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("model_id", Integer, nullable=False),
+    Column("text_hash", LargeBinary, nullable=False),
+    Column("vector", LargeBinary, nullable=False),
+    Index("ledger_embeddings_hash", "model_id", "text_hash", unique=True),
+)
+
+leases: Final = Table(
+    "ledger_leases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("token", Text, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("host", Text, nullable=False),  # what a person calls the machine
+    Column("process", Text, nullable=False),  # see stores.ledger.processes
+    Column("acquired_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+)

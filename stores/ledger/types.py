@@ -1,0 +1,267 @@
+"""What goes into the ledger and comes out of it.
+
+Fingerprints (`payload_hash`, `content_hash`, `access_hash`, text hashes) are those of
+`documents.fingerprints`: 32 hexadecimal characters in lower case. Times carry a zone and come back
+in UTC, to the microsecond.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class RunState(StrEnum):
+    """How a run ended, or that it has not."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    PARTLY_FAILED = "partly_failed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+    """It stopped without saying so: the process was killed. Found by the next run."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownDocument:
+    """A document that the stores hold."""
+
+    id: str
+    content_hash: str
+    access_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordState:
+    """What is known of a vendor's record.
+
+    Attributes:
+        key: Its name within the connection: `entity:external_id`.
+        payload_hash: Fingerprint of its payload (and of the code that reads it).
+        version: The vendor's version mark.
+        fetched_at: When the vendor gave the payload.
+        occurred_at: When the item came to be at the source.
+        documents: The documents made of it, in order.
+        raw_ref: Where its payload landed: `path#row` of a file that the ledger vouches for since
+            this batch or an earlier one.
+        url: Where a person opens it.
+    """
+
+    key: str
+    payload_hash: str
+    version: str | None
+    fetched_at: datetime
+    occurred_at: datetime | None
+    documents: tuple[KnownDocument, ...]
+    raw_ref: str | None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionState:
+    """A partition as the ledger knows it.
+
+    Attributes:
+        id: Row id.
+        key: The vendor's id.
+        name: What a person calls it.
+        kind: What it is.
+        cursor: The last committed checkpoint.
+        generation: Number of the current (or last) listing; records seen in it carry it.
+        listing_open: Whether that listing has not come to its end yet.
+        records: How many records it holds; filled by `Ledger.partitions` only.
+        updated_at: When a sync last committed something here.
+    """
+
+    id: int
+    key: str
+    name: str
+    kind: str
+    cursor: Mapping[str, Any] | None
+    generation: int
+    listing_open: bool
+    records: int | None = None
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """An item that was set aside.
+
+    Attributes:
+        id: Row id; None before it is stored.
+        source: The source's name.
+        connection: The account or tenant.
+        partition: Key of the partition.
+        key: Record key (`entity:external_id`); None when the item could not be told.
+        document_id: The document a store refused, where that was the reason.
+        url: Where a person opens the item.
+        error: The error's class name.
+        message: One sentence, without secrets.
+        raw_ref: Where the payload landed; None when it could not be fetched.
+        run_id: The run that last met it.
+        attempts: How often it failed.
+        first_seen: When it first failed.
+        last_seen: When it last failed.
+    """
+
+    source: str
+    connection: str
+    partition: str
+    key: str | None
+    error: str
+    message: str
+    run_id: str
+    url: str | None = None
+    document_id: str | None = None
+    raw_ref: str | None = None
+    id: int | None = None
+    attempts: int = 1
+    first_seen: datetime | None = None
+    last_seen: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RawFile:
+    """A landed file that the ledger vouches for. Files it does not name are left-overs.
+
+    Attributes:
+        path: Within the raw store; the reference to its n-th row (from 0) is `path#n`.
+        source: The source's name.
+        connection: The account or tenant.
+        partition: Key of the partition.
+        entity: What its rows are.
+        rows: How many.
+    """
+
+    path: str
+    source: str
+    connection: str
+    partition: str
+    entity: str
+    rows: int
+
+
+@dataclass(slots=True, kw_only=True)
+class LedgerBatch:
+    """What one step of a partition's sync changes in the ledger, all of it or nothing.
+
+    The ledger mirrors what the stores hold: the last batch wins, whatever its `fetched_at`. Whether
+    an answer is too old to be written is decided before it is written.
+
+    Attributes:
+        partition_id: The partition.
+        generation: The listing that saw the records.
+        records: Records that are new or moved.
+        seen: Keys of known records that were seen unchanged. A record that was in another
+            partition before is in this one from now on.
+        documents: Documents of known records whose payload stayed as it was: an access or a
+            container change gave them new hashes. The record stays as seen as it was.
+        deleted: Keys of records whose documents are gone from the stores.
+        dead_letters: Items set aside.
+        resolved: Keys whose dead letters are resolved because the item went through; applied
+            before `dead_letters`.
+        raw_files: Files that landed.
+        cursor: The checkpoint everything above leads up to; None when none was passed.
+        listing_closed: The listing came to its end with this batch.
+    """
+
+    partition_id: int
+    generation: int
+    records: list[RecordState] = field(default_factory=list)
+    seen: list[str] = field(default_factory=list)
+    documents: dict[str, tuple[KnownDocument, ...]] = field(default_factory=dict)
+    deleted: list[str] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    resolved: list[str] = field(default_factory=list)
+    raw_files: list[RawFile] = field(default_factory=list)
+    cursor: Mapping[str, Any] | None = None
+    listing_closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UnseenSummary:
+    """How a listing compares with what was known before it began.
+
+    Attributes:
+        known: Records that the partition (or its part since a time) held before the listing began.
+        unseen: Those of them that the listing did not see; what a sweep would delete.
+        seen: Records that the listing saw, new ones included.
+    """
+
+    known: int
+    unseen: int
+    seen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionState:
+    """An account as `status` shows it.
+
+    Attributes:
+        id: Row id.
+        source: The source's name.
+        connection: The account or tenant.
+        title: What a person calls it.
+        partitions: How many it has.
+        records: How many records are known.
+        dead_letters: How many items are set aside.
+        raw_files: How many landed files the ledger vouches for.
+        raw_rows: How many payloads are in them.
+        updated_at: When a sync last committed something.
+    """
+
+    id: int
+    source: str
+    connection: str
+    title: str
+    partitions: int
+    records: int
+    dead_letters: int
+    raw_files: int
+    raw_rows: int
+    updated_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class VectorCacheSize:
+    """How much of one model is cached.
+
+    Attributes:
+        model: The model's name.
+        vectors: How many.
+        size: In bytes, without the database's own overhead.
+    """
+
+    model: str
+    vectors: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """A run, as `status` shows it.
+
+    Attributes:
+        id: The run's id, also in the documents it wrote.
+        source: The source's name.
+        connection: The account or tenant.
+        state: How it ended.
+        started_at: With time zone.
+        ended_at: None while it runs.
+        counts: Named counters: new, changed, unchanged, deleted, failed, api_calls ...
+        message: Why it ended the way it did.
+        flow_run_id: Prefect's id of the flow run, where there is one.
+    """
+
+    id: str
+    source: str
+    connection: str
+    state: RunState
+    started_at: datetime
+    ended_at: datetime | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    message: str = ""
+    flow_run_id: str | None = None

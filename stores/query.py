@@ -1,0 +1,114 @@
+"""What a person's search text asks for, the same in every store.
+
+A text becomes words, of which any may match, and phrases, which match as a whole: identifiers
+(`PROJ-123`, `foo_bar`, `v1.2.3`, `10.0.0.7`, an e-mail address, a URL) and what stands in quotation
+marks. Everything else that a store's query language knows is taken as plain text, so no text is an
+error and none can say more than a person may.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+_STOP_WORDS: Final = """
+    a about am an and any are as at be been being but by can cannot could did do does doing done
+    for from had has have having he her here hers him his how i if in into is it its me might my
+    no not of on or our ours please shall she should so some such than that the their theirs
+    them then there these they this those to too us very was we were what when where which while
+    who whom whose why will with would you your yours
+"""
+STOP_WORDS: Final = frozenset(_STOP_WORDS.split())
+"""English words that say how a question is put, not what it is about."""
+
+TOKENIZER: Final = "porter unicode61 remove_diacritics 2"
+"""FTS5's way to tell words apart and bring them to their stems (https://sqlite.org/fts5.html, 4.3).
+The embedded index and the highlighter of every store use it."""
+
+MAX_TERMS: Final = 64
+"""Words and phrases of a text beyond this are left out: somebody pasted a page."""
+
+# Letters, digits and, for scripts that write them apart, the marks that belong to a letter.
+_LETTER = r"(?:[^\W_]|[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u109f])"
+_PART: Final = re.compile(f"{_LETTER}+")
+_QUOTED: Final = re.compile(r'"([^"]*)"|“([^”]*)”|„([^“”]*)[“”]|«([^»]*)»')
+_NOT: Final = re.compile(r"\b(?:\w+n['\u2019]t)\b")
+_ENDING: Final = re.compile(r"(?<=\w)['\u2019](?:s|re|ve|ll|d|m)\b")
+_APART: Final = re.compile(r"[\s\"'\u2019`(){}\[\]<>|;!*^]+|,(?!\d)|(?<!\d),")
+_SCHEME: Final = re.compile(r"^[a-z][a-z0-9+.-]*://")
+_IDENTIFIER: Final = re.compile(r"[\d_@\\]|\w\.\w|::|/.*/")
+
+
+@dataclass(frozen=True, slots=True)
+class TextQuery:
+    """What a text asks for. Words and phrases are in lower case and without repetition.
+
+    Attributes:
+        words: Each may match.
+        identifiers: Each may match, its parts side by side and in order.
+        quoted: Each must match, its parts side by side and in order.
+    """
+
+    words: tuple[str, ...] = ()
+    identifiers: tuple[str, ...] = ()
+    quoted: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.words or self.identifiers or self.quoted)
+
+
+def analyze(text: str) -> TextQuery:
+    """Reads a search text. Any text is valid; one without words gives an empty query.
+
+    English stop words are left out unless the text has nothing else.
+    """
+    text = unicodedata.normalize("NFC", text).lower()
+    quoted: dict[str, None] = {}
+
+    def take(match: re.Match[str]) -> str:
+        parts = _PART.findall(match.group())
+        if parts:
+            quoted[" ".join(parts)] = None
+        return " "
+
+    rest = _QUOTED.sub(take, text)
+    words: dict[str, None] = {}
+    identifiers: dict[str, None] = {}
+    for piece in _pieces(rest):
+        parts = _PART.findall(piece)
+        if len(parts) > 1 and _IDENTIFIER.search(piece):
+            identifiers[" ".join(parts)] = None
+        else:
+            words.update(dict.fromkeys(parts))
+    telling = [word for word in words if word not in STOP_WORDS]
+    if not telling and not identifiers and not quoted:
+        telling = list(words)
+    phrases = list(quoted)[:MAX_TERMS]
+    names = list(identifiers)[: MAX_TERMS - len(phrases)]
+    left = MAX_TERMS - len(phrases) - len(names)
+    return TextQuery(tuple(telling[:left]), tuple(names), tuple(phrases))
+
+
+def to_fts5(query: TextQuery) -> str | None:
+    """The query in FTS5's language (https://sqlite.org/fts5.html, 3); None for an empty one.
+
+    Every term is a quoted string, in which FTS5 knows no syntax, and holds letters and digits only.
+    """
+    if not query:
+        return None
+    quoted = [f'"{phrase}"' for phrase in query.quoted]
+    optional = [f'"{term}"' for term in (*query.identifiers, *query.words)]
+    if not quoted:
+        return " OR ".join(optional)
+    required = " AND ".join(quoted)
+    # The phrases stand in the second half too, so that a document with nothing else is found.
+    return f"({required}) AND ({' OR '.join(quoted + optional)})" if optional else required
+
+
+def _pieces(text: str) -> Iterator[str]:
+    text = _ENDING.sub("", _NOT.sub(" ", text))
+    for token in _APART.split(text):
+        piece = _SCHEME.sub("", token).strip(".,:?-=&#+%~$/") if token else ""
+        if piece:
+            yield piece

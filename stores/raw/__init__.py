@@ -1,0 +1,1 @@
+"""The raw landing: complete API responses in immutable Parquet files."""

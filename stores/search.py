@@ -1,0 +1,236 @@
+"""Search over a document index and a vector store, whichever they are.
+
+1. The words of the query go to the document index, its meaning as a vector to the vector store;
+   both filter before they cut, so no candidate is one the reader may not see.
+2. A document counts in the vectors' ranking by its best chunk.
+3. The two rankings become one (`stores.fusion`).
+4. The best documents are fetched, and shown only if their own access list, as it is stored now,
+   lets the reader see them: should the two stores ever disagree, less is shown, not more.
+"""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+from langchain_core.documents import Document
+
+from documents.principals import DENY_ALL
+from stores.base import ChunkHit, DocumentIndex, SearchFilter, VectorStore
+from stores.fusion import Fusion, Ranking, default_fusion
+from stores.highlight import Snippet, best_passage, snippet
+from stores.query import TextQuery, analyze
+
+if TYPE_CHECKING:
+    from stores.embeddings import EmbeddingModel
+
+Side = Literal["words", "vectors"]
+
+CANDIDATES: Final = 100
+"""How many documents each side brings to the fusion."""
+
+_CHUNKS_PER_DOCUMENT: Final = 3
+_QUOTED_CANDIDATES: Final = 1_000
+_PASSAGE_CHARACTERS: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchResult:
+    """A document that was found.
+
+    Attributes:
+        document: As it is stored.
+        score: Compares within one answer only, higher is better.
+        found_by: Which side brought it: its words, its meaning, or both.
+        passage: The text of the chunk that is nearest in meaning, or of the part with most of the
+            query's words.
+        start: Where the passage begins in `document.page_content`.
+        end: Where it ends, exclusive.
+        snippet: A line of the passage with the query's words marked.
+    """
+
+    document: Document
+    score: float
+    found_by: frozenset[Side]
+    passage: str
+    start: int
+    end: int
+    snippet: Snippet
+
+
+class _Request(NamedTuple):
+    query: str
+    terms: TextQuery
+    limit: int
+    candidates: int
+    where: SearchFilter
+
+
+class HybridSearch:
+    """Finds documents by their words and their meaning.
+
+    Args:
+        index: Holds the documents.
+        vectors: Holds their chunks' vectors; None searches by words alone.
+        embeddings: The model those vectors were made with; None searches by words alone.
+        fusion: How two rankings become one; None takes what measured best with the model.
+        candidates: How many documents each side brings to the fusion.
+
+    Raises:
+        EmbeddingMismatchError: The vectors were made with another model.
+    """
+
+    def __init__(
+        self,
+        index: DocumentIndex,
+        vectors: VectorStore | None = None,
+        embeddings: "EmbeddingModel | None" = None,
+        *,
+        fusion: Fusion | None = None,
+        candidates: int = CANDIDATES,
+    ) -> None:
+        self._index = index
+        self._vectors = vectors if embeddings is not None else None
+        self._embeddings = embeddings
+        self._candidates = candidates
+        if embeddings is not None:
+            fusion = fusion or default_fusion(embeddings.identity)
+            if vectors is not None:
+                vectors.bind(embeddings.identity, embeddings.dimensions)
+        self._fusion = fusion or Fusion()
+
+    @property
+    def words_only(self) -> bool:
+        """Whether there are no vectors to search by."""
+        return self._vectors is None
+
+    def search(
+        self,
+        query: str,
+        *,
+        as_user: Collection[str] | None,
+        limit: int = 10,
+        where: SearchFilter | None = None,
+    ) -> list[SearchResult]:
+        """The documents that answer a query best.
+
+        Args:
+            query: Any text. What stands in quotation marks must be in the document.
+            as_user: The principals of the person who asks. None is the operator's view of
+                everything; an empty collection finds nothing.
+            limit: How many at most.
+            where: Which documents may be found at all; without principals.
+
+        Raises:
+            ValueError: `where` names principals too.
+            StoreError: A store does not answer.
+        """
+        where = where or SearchFilter()
+        if where.principals is not None:
+            raise ValueError("principals are said by as_user, not by the filter")
+        if limit <= 0 or not query.strip():
+            return []
+        request = _Request(
+            query,
+            analyze(query),
+            limit,
+            max(limit, self._candidates),
+            replace(where, principals=None if as_user is None else frozenset(as_user)),
+        )
+        words = self._by_words(request)
+        chunks = self._by_vectors(request, words)
+        ranking: Ranking = list(words.items())
+        if not self.words_only:
+            nearest = [(identifier, hit.score) for identifier, hit in chunks.items()]
+            ranking = self._fusion(ranking, nearest)
+        return self._results(request, ranking, words, chunks)
+
+    async def asearch(
+        self,
+        query: str,
+        *,
+        as_user: Collection[str] | None,
+        limit: int = 10,
+        where: SearchFilter | None = None,
+    ) -> list[SearchResult]:
+        """Like `search`, in a thread."""
+        return await asyncio.to_thread(
+            self.search, query, as_user=as_user, limit=limit, where=where
+        )
+
+    def _by_words(self, request: _Request) -> dict[str, float]:
+        """The scores of documents by their words, best first."""
+        # Every document with a quoted phrase is a candidate: the vectors may add none.
+        limit = request.candidates
+        if request.terms.quoted:
+            limit = max(limit, _QUOTED_CANDIDATES)
+        hits = self._index.search(request.query, limit=limit, where=request.where)
+        return {hit.document_id: hit.score for hit in hits}
+
+    def _by_vectors(self, request: _Request, words: Collection[str]) -> dict[str, ChunkHit]:
+        """The best chunk of each document, best first."""
+        if self._vectors is None or self._embeddings is None:
+            return {}
+        question = self._embeddings.embed_question(request.query)
+        limit = request.candidates * _CHUNKS_PER_DOCUMENT
+        best: dict[str, ChunkHit] = {}
+        for hit in self._vectors.search(question, limit=limit, where=request.where):
+            if not request.terms.quoted or hit.document_id in words:
+                best.setdefault(hit.document_id, hit)
+        return dict(islice(best.items(), request.candidates))
+
+    def _results(
+        self,
+        request: _Request,
+        ranking: Ranking,
+        words: Collection[str],
+        chunks: Mapping[str, ChunkHit],
+    ) -> list[SearchResult]:
+        results: list[SearchResult] = []
+        for first in range(0, len(ranking), request.limit):
+            page = ranking[first : first + request.limit]
+            documents = self._index.get([identifier for identifier, _ in page])
+            for identifier, score in page:
+                document = documents.get(identifier)
+                if document is not None and may_see(document, request.where.principals):
+                    chunk = chunks.get(identifier)
+                    results.append(
+                        _result(document, score, request.terms, identifier in words, chunk)
+                    )
+                    if len(results) == request.limit:
+                        return results
+        return results
+
+
+def _result(
+    document: Document, score: float, terms: TextQuery, by_words: bool, chunk: ChunkHit | None
+) -> SearchResult:
+    text = document.page_content
+    if chunk is None:
+        start, end = best_passage(text, terms, length=_PASSAGE_CHARACTERS)
+    else:
+        start, end = chunk.start, min(chunk.end, len(text))
+    shown = snippet(text[start:end], terms)
+    if by_words and not shown.highlights:
+        shown = snippet(text, terms)
+    sides: list[Side] = ["words"] if by_words else []
+    if chunk is not None:
+        sides.append("vectors")
+    return SearchResult(
+        document=document,
+        score=score,
+        found_by=frozenset(sides),
+        passage=text[start:end],
+        start=start,
+        end=end,
+        snippet=shown,
+    )
+
+
+def may_see(document: Document, principals: frozenset[str] | None) -> bool:
+    """Whether a document's access list shares a principal with these; None sees everything."""
+    if principals is None:
+        return True
+    access: Sequence[str] = document.metadata.get("access") or ()
+    return DENY_ALL not in access and not principals.isdisjoint(access)

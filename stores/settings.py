@@ -1,0 +1,241 @@
+"""Where the stores are and how they are used: typed, from arguments, environment or file.
+
+Where a value comes from, and what is said of a wrong one: see `documents.settings`. The section is
+`stores`, so a variable is `DATA_GETTERS_STORES__<FIELD>`, and in the file:
+
+```toml
+[stores]
+data_directory = "/var/lib/data-getters"
+embedding_model = "ollama:nomic-embed-text"
+```
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, Self
+
+from platformdirs import user_data_path
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from documents.errors import ConfigurationError
+from documents.settings import (
+    DefaultText,
+    SettingDescription,
+    Settings,
+    Unit,
+    describe_settings,
+    load_settings,
+)
+from stores.fusion import parse_fusion
+
+SECTION: Final = "stores"
+EMBEDDED_FILE: Final = "store.db"
+RAW_FOLDER: Final = "raw"
+
+DOCUMENT_INDEXES: Final[dict[str, str]] = {
+    "sqlite": "stores.sqlite.document_index:SqliteDocumentIndex",
+}
+"""What opens a document index, by the scheme of its URL: `module:function`, called with a
+`StoreLocation.address`. Another implementation adds its line here."""
+
+VECTOR_STORES: Final[dict[str, str]] = {
+    "sqlite": "stores.sqlite.vector_store:SqliteVectorStore",
+}
+"""The same for vector stores."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreLocation:
+    """Where a store is.
+
+    Attributes:
+        scheme: `sqlite` for a path; otherwise what stands before `://`.
+        address: The absolute path of the file, or the whole URL. May hold a password.
+    """
+
+    scheme: str
+    address: str
+
+    def __repr__(self) -> str:
+        return f"StoreLocation(scheme={self.scheme!r})"
+
+
+def parse_location(text: str) -> StoreLocation:
+    """Reads a path or a URL.
+
+    `sqlite:///a.db` is relative to the working directory and `sqlite:////a.db` absolute, as
+    SQLAlchemy has it.
+
+    Raises:
+        ValueError: The text is empty, or a `sqlite` URL without a file.
+    """
+    scheme, separator, rest = text.strip().partition("://")
+    if not separator:
+        scheme, rest = "sqlite", f"/{scheme}"
+    scheme = scheme.lower()
+    if scheme != "sqlite":
+        return StoreLocation(scheme, text.strip())
+    if len(rest) < 2 or not rest.startswith("/"):
+        raise ValueError("a path, or a URL such as sqlite:///store.db")
+    return StoreLocation(scheme, str(Path(rest[1:]).expanduser().absolute()))
+
+
+class StoreSettings(Settings):
+    """Settings of the stores. Immutable; made by `load_store_settings`."""
+
+    data_directory: Annotated[
+        Path, DefaultText("the user's folder for data, such as ~/.local/share/data-getters")
+    ] = Field(
+        default_factory=lambda: user_data_path("data-getters", appauthor=False),
+        description="Where everything lies that is not said to lie elsewhere.",
+    )
+    document_index: str = Field(
+        default="",
+        repr=False,
+        description="Path or URL of the document index; empty for the embedded file.",
+    )
+    vector_store: str = Field(
+        default="",
+        repr=False,
+        description="Path or URL of the vector store; empty for the embedded file.",
+    )
+    ledger: str = Field(
+        default="",
+        repr=False,
+        description="Path or SQLAlchemy URL of the ledger; empty for the embedded file.",
+    )
+    raw: str = Field(
+        default="",
+        repr=False,
+        description="Folder or URL (s3://...) of the raw landing; empty for one beside the file.",
+    )
+    embedding_model: str = Field(
+        default="wordllama",
+        min_length=1,
+        description="wordllama, none, fastembed:<model>, sentence-transformers:<name or folder>, "
+        "openai:<model>, ollama:<model> or python:<module>:<attribute>.",
+    )
+    embedding_url: str | None = Field(
+        default=None,
+        description="Base URL of the embedding server, where it is not the usual one.",
+    )
+    embedding_api_key: SecretStr | None = Field(
+        default=None, description="Key of the embedding server; OPENAI_API_KEY where not given."
+    )
+    fusion: str = Field(
+        default="",
+        description="How words and vectors become one ranking: rrf, rrf:<k>, linear:<weight> or "
+        "linear:<weight>:<minmax or max>; empty for what measured best with the model.",
+    )
+    candidates: Annotated[int, Field(ge=1, le=10_000), Unit("documents")] = Field(
+        default=100, description="Documents that each of words and vectors brings to a search."
+    )
+    document_characters: Annotated[int, Field(ge=1_000), Unit("characters")] = Field(
+        default=1_000_000, description="Text kept of one document; the rest is cut."
+    )
+    chunk_characters: Annotated[int, Field(ge=100, le=100_000), Unit("characters")] = Field(
+        default=1_500, description="Length of a chunk that is embedded."
+    )
+    chunk_overlap: Annotated[int, Field(ge=0), Unit("characters")] = Field(
+        default=150, description="Characters that a chunk shares with the one before it."
+    )
+    embedding_batch: Annotated[int | None, Field(ge=1, le=100_000), Unit("texts")] = Field(
+        default=None,
+        description="Texts handed to the embedding model at once: more are faster and need more "
+        "memory; empty for what suits the kind of model.",
+    )
+
+    @property
+    def embedded_file(self) -> Path:
+        """The file of the embedded stores."""
+        return self.data_directory / EMBEDDED_FILE
+
+    @property
+    def document_index_location(self) -> StoreLocation:
+        """Where the document index is."""
+        return parse_location(self.document_index or str(self.embedded_file))
+
+    @property
+    def vector_store_location(self) -> StoreLocation:
+        """Where the vector store is."""
+        return parse_location(self.vector_store or str(self.embedded_file))
+
+    @property
+    def ledger_location(self) -> StoreLocation:
+        """Where the ledger is; a scheme other than `sqlite` is SQLAlchemy's."""
+        return parse_location(self.ledger or str(self.embedded_file))
+
+    @property
+    def raw_url(self) -> str:
+        """Where the raw landing is: a folder, or a URL of a `pyarrow.fs` file system."""
+        return self.raw or str(self.data_directory / RAW_FOLDER)
+
+    @field_validator("data_directory")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        return path.expanduser().absolute()
+
+    @field_validator("document_index", "vector_store", "ledger")
+    @classmethod
+    def _check_location(cls, text: str) -> str:
+        if text:
+            parse_location(text)
+        return text
+
+    @field_validator("document_index")
+    @classmethod
+    def _known_index(cls, text: str) -> str:
+        return _with_known_scheme(text, DOCUMENT_INDEXES)
+
+    @field_validator("vector_store")
+    @classmethod
+    def _known_vectors(cls, text: str) -> str:
+        return _with_known_scheme(text, VECTOR_STORES)
+
+    @field_validator("embedding_url")
+    @classmethod
+    def _check_url(cls, url: str | None) -> str | None:
+        if url and not url.startswith(("http://", "https://")):
+            raise ValueError("an address that begins with https:// or http://")
+        return url or None
+
+    @field_validator("fusion")
+    @classmethod
+    def _check_fusion(cls, text: str) -> str:
+        if text:
+            try:
+                parse_fusion(text)
+            except ConfigurationError as error:
+                raise ValueError(error.hint.removeprefix("Known are ")) from None
+        return text
+
+    @model_validator(mode="after")
+    def _check_overlap(self) -> Self:
+        if self.chunk_overlap * 2 > self.chunk_characters:
+            raise ValueError("chunk_overlap is more than half of chunk_characters")
+        return self
+
+
+def load_store_settings(*, config_file: Path | None = None, **explicit: Any) -> StoreSettings:
+    """Reads the settings of the stores.
+
+    Args:
+        config_file: The TOML file, instead of the one found by the usual rules.
+        explicit: Values that win over everything else. None counts as not given.
+
+    Raises:
+        ConfigurationError: A value makes no sense, a key is unknown, or the file cannot be read.
+    """
+    return load_settings(StoreSettings, SECTION, explicit, config_file=config_file)
+
+
+def describe_store_settings() -> list[SettingDescription]:
+    """Every setting of the stores, for the generated documentation."""
+    return describe_settings(StoreSettings, SECTION)
+
+
+def _with_known_scheme(text: str, table: Mapping[str, str]) -> str:
+    if text and (scheme := parse_location(text).scheme) not in table:
+        raise ValueError(f"a path, or a URL of {', '.join(table)}; not of {scheme}")
+    return text

@@ -1,0 +1,288 @@
+"""The vectors of documents' chunks in the embedded file.
+
+A chunk is a row with its place in the document's text (not the text again) and the number of its
+slot, where its vector lies (see `stores.sqlite.vector_blocks`). A chunk that changes keeps its
+slot; the slots of deleted chunks are used again.
+"""
+
+# ruff: noqa: S608 -- the names of tables are put together from constants, never from data
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import apsw
+import numpy as np
+from langchain_core.documents import Document
+
+from documents.chunks import Chunk, ChunkedDocument
+from stores.base import ChunkHit, SearchFilter, VectorStore, WriteFailure
+from stores.errors import EmbeddingMismatchError, StoreError
+from stores.sqlite.chunks import ChunkTable
+from stores.sqlite.database import EmbeddedDatabase, rows
+from stores.sqlite.entries import (
+    Entry,
+    EntryTable,
+    checked_updates,
+    entry_of,
+    identifier_of,
+    storable_ids,
+)
+from stores.sqlite.filters import condition_of
+from stores.sqlite.nearest import Nearest
+from stores.sqlite.schema import Schema
+from stores.sqlite.vector_blocks import VectorBlocks, slots_per_block, unit_vectors
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_PREFIX: Final = "vectors"
+_BLOCKS: Final = f"{_PREFIX}_block"
+_ENTRIES: Final = EntryTable(_PREFIX)
+_CHUNKS: Final = ChunkTable(_PREFIX)
+_SCHEMA: Final = Schema(
+    _PREFIX,
+    [[*_ENTRIES.statements(), *_CHUNKS.statements(), *VectorBlocks.statements(_BLOCKS)]],
+)
+
+
+class _Model(NamedTuple):
+    name: str
+    dimensions: int
+
+
+class SqliteVectorStore(VectorStore):
+    """The embedded vector store: exact search, filters before the cut.
+
+    Safe to use from several threads and processes. Writes inside `EmbeddedDatabase.transaction()`
+    of the same file join it.
+    """
+
+    def __init__(self, database: EmbeddedDatabase | Path | str) -> None:
+        self._database = (
+            database if isinstance(database, EmbeddedDatabase) else EmbeddedDatabase.open(database)
+        )
+        self._model: _Model | None = None
+
+    def bind(self, model: str, dimensions: int) -> None:
+        """See `VectorStore.bind`. A store without chunks takes any model."""
+        if dimensions < 1:
+            raise EmbeddingMismatchError(
+                f"The embedding model {model} says it has {dimensions} dimensions."
+            )
+        wanted = _Model(model, dimensions)
+        with self._database.read() as reader:
+            if _SCHEMA.readable(reader, self._database):
+                self._check(reader, wanted)
+        self._model = wanted
+
+    def write(self, documents: Sequence[ChunkedDocument]) -> list[WriteFailure]:
+        """See `VectorStore.write`. Of several documents with one id the last is kept.
+
+        Raises:
+            EmbeddingMismatchError: A vector does not have the dimensions of the bound model.
+        """
+        model = self._bound()
+        batch: dict[str, tuple[Entry, list[Chunk]]] = {}
+        failures = []
+        for item in documents:
+            try:
+                identifier = identifier_of(item.document)
+                entry = entry_of(item.document)
+                _check_vectors(item.chunks, model)
+                batch[identifier] = (entry, item.chunks)
+            except ValueError as error:
+                failures.append(WriteFailure(item.document.id or "", f"cannot be stored: {error}"))
+        if not batch:
+            return failures
+        vectors = _unit_vectors([chunk for _, chunks in batch.values() for chunk in chunks], model)
+        if np.isnan(vectors).any() and (broken := _not_finite(batch)):
+            failures += [
+                WriteFailure(i, "cannot be stored: a vector is not finite") for i in broken
+            ]
+            kept = [d for d in documents if d.document.id in batch.keys() - broken]
+            return failures + self.write(kept)
+        with self._database.transaction() as writer:
+            _SCHEMA.prepare(writer, self._database)
+            blocks = self._claim(writer, model)
+            known, new = _ENTRIES.write(writer, {i: entry for i, (entry, _) in batch.items()})
+            held = _CHUNKS.slots_of(writer, known.values())
+            rids = known | new
+            _CHUNKS.replace(
+                writer,
+                blocks,
+                [(rids[i], chunks, held.get(rids[i], ())) for i, (_, chunks) in batch.items()],
+                vectors,
+            )
+        return failures
+
+    def update_metadata(self, documents: Sequence[Document]) -> list[WriteFailure]:
+        """See `VectorStore.update_metadata`. Documents that are not stored are passed over."""
+        entries: dict[str, Entry] = {}
+        failures = []
+        for document in documents:
+            try:
+                entries[identifier_of(document)] = entry_of(document)
+            except ValueError as error:
+                failures.append(WriteFailure(document.id or "", f"cannot be stored: {error}"))
+        if entries:
+            with self._database.transaction() as writer:
+                _SCHEMA.prepare(writer, self._database)
+                stored = _ENTRIES.rids(writer, entries)
+                _ENTRIES.write(writer, {i: entries[i] for i in stored})
+        return failures
+
+    def update_access(self, access: Mapping[str, Sequence[str]]) -> list[WriteFailure]:
+        """See `VectorStore.update_access`."""
+        wanted, failures = checked_updates(access)
+        if wanted:
+            with self._database.transaction() as writer:
+                _SCHEMA.prepare(writer, self._database)
+                _ENTRIES.update_access(writer, wanted)
+        return failures
+
+    def delete(self, document_ids: Sequence[str]) -> None:
+        """See `VectorStore.delete`."""
+        ids = storable_ids(document_ids)
+        if not ids:
+            return
+        with self._database.transaction() as writer:
+            _SCHEMA.prepare(writer, self._database)
+            rids = list(_ENTRIES.rids(writer, ids).values())
+            blocks = _blocks(writer)
+            if blocks is not None:
+                held = _CHUNKS.slots_of(writer, rids).values()
+                _CHUNKS.free(writer, blocks, [slot for slots in held for slot in slots])
+            _ENTRIES.delete(writer, rids)
+
+    def clear(self) -> None:
+        """Deletes everything; `bind` takes any model afterwards."""
+        with self._database.transaction() as writer:
+            _SCHEMA.prepare(writer, self._database)
+            _CHUNKS.clear(writer)
+            rows(writer, f"DELETE FROM {_BLOCKS}")
+            _ENTRIES.clear(writer)
+
+    def count(self) -> int:
+        """See `VectorStore.count`."""
+        with self._database.read() as reader:
+            if not _SCHEMA.readable(reader, self._database):
+                return 0
+            return _CHUNKS.count(reader)
+
+    def search(
+        self, vector: "NDArray[np.float32]", *, limit: int, where: SearchFilter | None = None
+    ) -> list[ChunkHit]:
+        """See `VectorStore.search`. Exact: what passes the filter is ranked, and nothing else.
+
+        Equal scores are ordered by age in the store.
+
+        Raises:
+            EmbeddingMismatchError: The vector does not have the dimensions of the bound model.
+        """
+        model = self._bound()
+        question = np.asarray(vector, dtype=np.float32).reshape(1, -1)
+        if question.shape[1] != model.dimensions:
+            raise _wrong_dimensions(model, question.shape[1])
+        unit = unit_vectors(question)[0]
+        if limit <= 0 or not np.isfinite(unit).all():
+            return []  # a text without any known word has no direction, and no neighbours
+        condition = condition_of(_PREFIX, where)
+        with self._database.snapshot() as reader:
+            if not _SCHEMA.readable(reader, self._database):
+                return []
+            self._check(reader, model)
+            blocks = _blocks(reader)
+            if blocks is None:
+                return []
+            return Nearest(_PREFIX, reader, blocks).search(unit, condition, limit)
+
+    def maintain(self) -> None:
+        """Upkeep after a run: forgets what no document uses, closes the gaps left by deletes.
+
+        Bounded: at most 65,536 vectors are moved, in about a CPU second; next to nothing is done
+        while less than a tenth of the slots is empty.
+        """
+        with self._database.transaction() as writer:
+            _SCHEMA.prepare(writer, self._database)
+            _ENTRIES.forget_unused(writer)
+            blocks = _blocks(writer)
+            if blocks is not None:
+                _CHUNKS.close_gaps(writer, blocks)
+
+    def close(self) -> None:
+        """Closes the file, for every store in it. Harmless when called twice."""
+        self._database.close()
+
+    def _bound(self) -> _Model:
+        if self._model is None:
+            raise StoreError("The vector store was not told its model: `bind` comes first.")
+        return self._model
+
+    def _check(self, connection: apsw.Connection, wanted: _Model) -> None:
+        stored = _stored_model(connection)
+        if stored in (None, wanted) or not _CHUNKS.any(connection):
+            return
+        raise EmbeddingMismatchError(
+            f"The store {self._database.path} holds vectors of {stored.name} "
+            f"({stored.dimensions} dimensions), not of {wanted.name} ({wanted.dimensions}).",
+            hint="Choose the model the store was made with, or build the vectors anew (reindex).",
+        )
+
+    def _claim(self, writer: apsw.Connection, model: _Model) -> VectorBlocks:
+        """Makes sure, or writes down, that the blocks are the model's."""
+        if _stored_model(writer) != model:
+            self._check(writer, model)
+            _CHUNKS.clear(writer)
+            rows(writer, f"DELETE FROM {_BLOCKS}")
+            _SCHEMA.set(writer, "model", model.name)
+            _SCHEMA.set(writer, "dimensions", model.dimensions)
+            _SCHEMA.set(writer, "capacity", slots_per_block(model.dimensions))
+        blocks = _blocks(writer)
+        if blocks is None:
+            raise StoreError(f"The store {self._database.path} does not say its dimensions.")
+        return blocks
+
+
+def _stored_model(connection: apsw.Connection) -> _Model | None:
+    name, dimensions = (_SCHEMA.get(connection, key) for key in ("model", "dimensions"))
+    if not isinstance(name, str) or not isinstance(dimensions, int):
+        return None
+    return _Model(name, dimensions)
+
+
+def _blocks(connection: apsw.Connection) -> VectorBlocks | None:
+    dimensions, capacity = (_SCHEMA.get(connection, key) for key in ("dimensions", "capacity"))
+    if not isinstance(dimensions, int) or not isinstance(capacity, int):
+        return None
+    return VectorBlocks(_BLOCKS, dimensions, capacity)
+
+
+def _wrong_dimensions(model: _Model, found: int) -> EmbeddingMismatchError:
+    return EmbeddingMismatchError(
+        f"A vector has {found} dimensions, but the model {model.name} has {model.dimensions}."
+    )
+
+
+def _check_vectors(chunks: Sequence[Chunk], model: _Model) -> None:
+    for chunk in chunks:
+        if chunk.vector is None:
+            raise ValueError(f"chunk {chunk.ordinal} has no vector")
+        if chunk.vector.shape != (model.dimensions,):
+            raise _wrong_dimensions(model, chunk.vector.size)
+
+
+def _unit_vectors(chunks: Sequence[Chunk], model: _Model) -> "NDArray[np.float32]":
+    if not chunks:
+        return np.empty((0, model.dimensions), np.float32)
+    return unit_vectors(np.stack([chunk.vector for chunk in chunks if chunk.vector is not None]))
+
+
+def _not_finite(batch: Mapping[str, tuple[Entry, Sequence[Chunk]]]) -> set[str]:
+    """The documents of which a vector holds NaN or an infinity."""
+    return {
+        identifier
+        for identifier, (_, chunks) in batch.items()
+        for chunk in chunks
+        if chunk.vector is None or not np.isfinite(chunk.vector).all()
+    }

@@ -1,0 +1,1 @@
+"""Where Prefect meets exporters, processing and stores: the sync pipeline and its tasks."""

@@ -1,0 +1,81 @@
+"""Telling whoever watches this process what a run is doing.
+
+The command line subscribes and draws a progress bar; nobody has to. Prefect's own record is made
+apart from it, with artifacts.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Lock
+
+from documents.errors import DataGettersError
+from exporters.base import Partition
+from tasks.results import PartitionResult, SyncResult
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """A run knows what it will do."""
+
+    source: str
+    connection: str
+    partitions: tuple[Partition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionProgressed:
+    """A partition committed something, or ended."""
+
+    result: PartitionResult
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A partition waits for a rate limit or before a retry."""
+
+    partition: str
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """A run came to its end."""
+
+    result: SyncResult
+
+
+@dataclass(frozen=True, slots=True)
+class RunFailed:
+    """A run stopped as a whole."""
+
+    error: DataGettersError
+
+
+Event = RunStarted | PartitionProgressed | Waiting | RunEnded | RunFailed
+Listener = Callable[[Event], None]
+
+_listeners: list[Listener] = []
+_lock = Lock()
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Calls a listener with every event of the block, from whichever thread it comes."""
+    with _lock:
+        _listeners.append(listener)
+    try:
+        yield
+    finally:
+        with _lock:
+            _listeners.remove(listener)
+
+
+def tell(event: Event) -> None:
+    """Tells all listeners."""
+    with _lock:
+        listeners = tuple(_listeners)
+    for listener in listeners:
+        listener(event)

@@ -1,0 +1,193 @@
+"""One run: its source, its stores, its lease; shared by the tasks of a process.
+
+Tasks are given a `SyncRequest`, which is small and holds no secret, and find the session of its run
+in their process. In another process (a Dask or Ray worker) the session is opened there.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from threading import Lock
+from typing import Any, Final
+from uuid import uuid4
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from documents.errors import ConfigurationError
+from documents.registry import document_types
+from exporters.base import BaseExporter, Partition
+from exporters.registry import SourceManifest, source
+from exporters.settings import load_settings
+from tasks.credentials import find_credentials
+from tasks.options import SyncOptions
+from tasks.pipeline import SyncContext
+from tasks.reporting import PartitionProgressed, Waiting, tell
+from tasks.results import PartitionOutcome, PartitionResult
+from tasks.stores import Stores, open_stores
+
+
+class SyncRequest(BaseModel):
+    """What a run is asked to do.
+
+    Attributes:
+        source: The source's name.
+        selection: Fields of the source's `Selection`; those left out have their defaults.
+        credentials: Name of a saved credentials block; None takes them from the environment.
+        options: How the sync is done.
+        run_id: The run.
+        flow_run_id: Prefect's id of the flow run.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: str
+    selection: dict[str, Any] = Field(default_factory=dict)
+    credentials: str | None = None
+    options: SyncOptions = SyncOptions()
+    run_id: str = Field(default_factory=lambda: uuid4().hex)
+    flow_run_id: str | None = None
+
+
+class SyncSession:
+    """What the tasks of one run share in one process."""
+
+    def __init__(self, request: SyncRequest, *, connection: str | None = None) -> None:
+        """Opens source and stores.
+
+        Args:
+            request: What the run is asked to do.
+            connection: The account, where it is known and the source is not to be asked for
+                anything: no credentials are needed then.
+
+        Raises:
+            ConfigurationError: The request, a setting or a credential makes no sense.
+            StoreError: A store cannot be opened.
+            ExportError: The source does not accept the credential.
+        """
+        self.request = request
+        self.manifest = source(request.source)
+        self.selection = parsed_selection(self.manifest, request.selection)
+        self.exporter = open_exporter(
+            self.manifest, self.selection, request.credentials, secrets=connection is None
+        )
+        document_class = self.manifest.load(self.manifest.document_type)
+        if document_class.store_name not in document_types:
+            document_types.register(document_class)
+        self.connection = connection or self.exporter.connection
+        title = self.connection if connection else self.exporter.connection_title
+        self.stores: Stores = open_stores()
+        processing = self.manifest.processing
+        self.context = SyncContext(
+            exporter=self.exporter,
+            connection=self.connection,
+            stores=self.stores,
+            options=request.options,
+            connection_id=self.stores.ledger.connection_id(request.source, self.connection, title),
+            run_id=request.run_id,
+            store_name=document_class.store_name,
+            custom=self.manifest.load(processing) if processing else None,
+            progress=_tell_progress,
+            on_wait=lambda partition, seconds, reason: tell(Waiting(partition, seconds, reason)),
+        )
+
+    @property
+    def lease_name(self) -> str:
+        """What is held while a connection is synced: one run at a time."""
+        return f"sync:{self.request.source}:{self.connection}"
+
+    @contextmanager
+    def leased(self) -> Iterator[None]:
+        """Holds the connection's lease: everything the run writes in the block depends on it.
+
+        Raises:
+            LeaseHeldError: Another run is syncing the connection.
+        """
+        with self.stores.ledger.lease(self.lease_name, run_id=self.request.run_id) as lease:
+            self.context = replace(self.context, lease=lease)
+            yield
+
+    def close(self) -> None:
+        """Gives everything back."""
+        self.exporter.close()
+        self.stores.close()
+
+
+def open_exporter(
+    manifest: SourceManifest, selection: Any, credentials: str | None, *, secrets: bool = True
+) -> BaseExporter:
+    """The exporter of a source, with its settings and, unless the selection needs none, secrets.
+
+    Args:
+        manifest: The source.
+        selection: What is asked of it.
+        credentials: Name of a saved block; None for the environment.
+        secrets: Whether it will be asked anything at all.
+
+    Raises:
+        ConfigurationError: A setting or a credential is missing or makes no sense.
+    """
+    exporter_class: type[BaseExporter] = manifest.load(manifest.exporter)
+    settings = load_settings(manifest.load(manifest.settings), manifest.name)
+    values: Mapping[str, str] = {}
+    if secrets and exporter_class.needs_credentials(selection):
+        values = find_credentials(manifest, credentials)
+    return exporter_class.for_selection(selection, values, settings)
+
+
+def parsed_selection(manifest: SourceManifest, fields: Mapping[str, Any]) -> Any:
+    """A source's selection out of plain values.
+
+    Raises:
+        ConfigurationError: A field does not exist or its value makes no sense.
+    """
+    selection_type = manifest.load(manifest.exporter).selection_type
+    try:
+        return selection_type.model_validate(fields)
+    except ValidationError as error:
+        raise ConfigurationError(wrong_value(error)) from None
+
+
+def wrong_value(error: ValidationError) -> str:
+    """The first complaint of a validation as a sentence."""
+    first = error.errors(include_url=False)[0]
+    name = ".".join(map(str, first["loc"]))
+    if first["type"] == "extra_forbidden":
+        return f"There is no option {name!r}."
+    expected = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    return f"{name} is {first['input']!r}; expected: {expected}."
+
+
+_sessions: Final[dict[str, SyncSession]] = {}
+_lock: Final = Lock()
+
+
+def session_of(request: SyncRequest) -> SyncSession:
+    """The session of a run in this process, opened by the first who asks."""
+    with _lock:
+        session = _sessions.get(request.run_id)
+        if session is None:
+            session = _sessions[request.run_id] = SyncSession(request)
+        return session
+
+
+def end_session(request: SyncRequest) -> None:
+    """Closes the session of a run, if there is one in this process."""
+    with _lock:
+        session = _sessions.pop(request.run_id, None)
+    if session is not None:
+        session.close()
+
+
+def skipped(partition: Partition) -> PartitionResult:
+    """The result of a partition that cannot be read."""
+    return PartitionResult(
+        key=partition.key,
+        name=partition.name,
+        kind=partition.kind,
+        outcome=PartitionOutcome.SKIPPED,
+        message=partition.unreadable or "",
+    )
+
+
+def _tell_progress(result: PartitionResult) -> None:
+    tell(PartitionProgressed(result, ended=result.ended))

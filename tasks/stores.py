@@ -1,0 +1,146 @@
+"""The stores of a run, opened together."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from documents.errors import ConfigurationError
+from stores.base import DocumentIndex, VectorStore
+from stores.embeddings import EmbeddingModel
+from stores.ledger.ledger import Ledger
+from stores.opening import open_document_index, open_embeddings, open_search, open_vector_store
+from stores.raw.store import RawStore
+from stores.search import HybridSearch
+from stores.settings import StoreSettings, load_store_settings
+from stores.sqlite.database import EmbeddedDatabase
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stores:
+    """Where a sync writes.
+
+    Attributes:
+        index: Whole documents.
+        vectors: Their chunks' vectors; None where nothing is embedded.
+        embeddings: What embeds; None where nothing does.
+        ledger: What is known.
+        raw: Where payloads land.
+        settings: How they are used.
+        shared: The embedded file, where index, vectors and ledger all lie in it.
+    """
+
+    index: DocumentIndex
+    vectors: VectorStore | None
+    embeddings: EmbeddingModel | None
+    ledger: Ledger
+    raw: RawStore
+    settings: StoreSettings
+    shared: EmbeddedDatabase | None
+
+    def atomic(self) -> AbstractContextManager[object]:
+        """One transaction over index, vectors and ledger, where they share a file.
+
+        Elsewhere each of them commits by itself, in the order in which they are written.
+        """
+        return self.shared.transaction() if self.shared is not None else nullcontext()
+
+    def close(self) -> None:
+        """Gives back connections."""
+        self.index.close()
+        if self.vectors is not None:
+            self.vectors.close()
+        self.ledger.close()
+        self.raw.close()
+
+
+def open_stores(settings: StoreSettings | None = None) -> Stores:
+    """Opens every store of the settings.
+
+    Raises:
+        ConfigurationError: A setting makes no sense.
+        StoreError: A store cannot be opened; the sentence says which and why.
+    """
+    settings = settings or load_store_settings()
+    embeddings = open_embeddings(settings)
+    ledger = Ledger.open(settings.ledger or settings.embedded_file)
+    index = open_document_index(settings)
+    vectors = open_vector_store(settings) if embeddings is not None else None
+    if vectors is not None and embeddings is not None:
+        vectors.bind(embeddings.identity, embeddings.dimensions)
+    return Stores(
+        index=index,
+        vectors=vectors,
+        embeddings=embeddings,
+        ledger=ledger,
+        raw=RawStore.open(settings.raw_url),
+        settings=settings,
+        shared=ledger.database if _share_a_file(settings) else None,
+    )
+
+
+def _share_a_file(settings: StoreSettings) -> bool:
+    locations = {
+        settings.document_index_location,
+        settings.vector_store_location,
+        settings.ledger_location,
+    }
+    return len(locations) == 1 and next(iter(locations)).scheme == "sqlite"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Searcher:
+    """A search, and who may read what.
+
+    Attributes:
+        search: Over index, vectors and model of the settings.
+        principals_of: Everything a person (by e-mail address) may read by.
+    """
+
+    search: HybridSearch
+    principals_of: Callable[[str], frozenset[str]]
+
+
+@contextmanager
+def open_searcher(settings: StoreSettings | None = None) -> Iterator[Searcher]:
+    """Opens the stores for searching.
+
+    Raises:
+        ConfigurationError: A setting makes no sense.
+        StoreError: A store cannot be opened.
+    """
+    settings = settings or load_store_settings()
+    if settings.document_index_location.scheme == "sqlite" and not _exists(settings):
+        raise ConfigurationError(
+            f"There is nothing to search yet: {settings.embedded_file} does not exist.",
+            hint="Run `data-getters sync SOURCE` first, or set DATA_GETTERS_STORES__DATA_DIRECTORY "
+            "to where the data is.",
+        )
+    ledger = Ledger.open(settings.ledger or settings.embedded_file)
+    try:
+        yield Searcher(search=open_search(settings), principals_of=ledger.principals_of)
+    finally:
+        ledger.close()
+
+
+def _exists(settings: StoreSettings) -> bool:
+    return Path(settings.document_index_location.address).exists()
+
+
+def open_ledger(settings: StoreSettings | None = None) -> Ledger:
+    """The ledger of the settings.
+
+    Raises:
+        StoreError: It cannot be opened.
+    """
+    settings = settings or load_store_settings()
+    return Ledger.open(settings.ledger or settings.embedded_file)
+
+
+def open_raw(settings: StoreSettings | None = None) -> RawStore:
+    """The raw landing of the settings.
+
+    Raises:
+        StoreError: It cannot be used.
+    """
+    return RawStore.open((settings or load_store_settings()).raw_url)

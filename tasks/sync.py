@@ -1,0 +1,253 @@
+"""The sync as Prefect sees it: a task per partition, a table of what each did, a loud end."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+from typing import Any, Final
+
+from prefect import task
+from prefect.artifacts import (
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.futures import PrefectFuture, as_completed
+from prefect.logging import get_run_logger
+from prefect.runtime import flow_run, task_run
+from prefect.states import Completed, Failed
+from prefect.tasks import Task, exponential_backoff
+
+from documents.errors import DataGettersError
+from exporters.base import Partition
+from exporters.redaction import redact_all_logs, redactor
+from stores.ledger.types import RunState
+from tasks.pipeline import PartitionFailedError, sync_partition
+from tasks.reporting import RunEnded, RunFailed, RunStarted, tell
+from tasks.results import PartitionOutcome, PartitionResult, SyncResult
+from tasks.session import SyncRequest, SyncSession, end_session, session_of, skipped
+
+RETRIES: Final = int(os.environ.get("DATA_GETTERS_TASK_RETRIES", "3"))
+RETRY_SECONDS: Final = float(os.environ.get("DATA_GETTERS_TASK_RETRY_SECONDS", "30"))
+
+ATTENTION: Final = "CompletedWithAttention"
+"""Name of the state of a run that went through, with items set aside or deletes held back."""
+
+
+def may_help_to_retry(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> bool:
+    """Whether a failed partition is tried again: the error says so, nobody guesses."""
+    del task, task_run
+    error = state.result(raise_on_failure=False)
+    return bool(getattr(error, "retryable", False))
+
+
+@task(
+    name="list partitions",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retries=RETRIES,
+    retry_delay_seconds=exponential_backoff(RETRY_SECONDS),
+    retry_jitter_factor=0.5,
+    retry_condition_fn=may_help_to_retry,
+)
+def list_partitions(request: SyncRequest) -> list[Partition]:
+    """Asks the source what there is to sync."""
+    session = session_of(request)
+    return list(session.exporter.partitions(session.selection))
+
+
+@task(
+    name="sync partition",
+    task_run_name="{partition.kind} {partition.name}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retries=RETRIES,
+    retry_delay_seconds=exponential_backoff(RETRY_SECONDS),
+    retry_jitter_factor=0.5,
+    retry_condition_fn=may_help_to_retry,
+)
+def sync_one_partition(request: SyncRequest, partition: Partition) -> PartitionResult:
+    """Brings one partition up to date; a retry goes on from the last committed checkpoint.
+
+    Raises:
+        PartitionFailedError: It stopped before its end.
+    """
+    first_attempt = (task_run.run_count or 1) <= 1
+    return sync_partition(
+        session_of(request).context, partition, fresh=request.options.rescan and first_attempt
+    )
+
+
+def run_sync(request: SyncRequest) -> State[Any]:
+    """The body of every sync flow.
+
+    Args:
+        request: What to sync, and how.
+
+    Returns:
+        The state in which the flow run ends: Failed as soon as data is missing, with the reason;
+        Completed under the name `CompletedWithAttention` where items were set aside or deletes held
+        back; Completed.
+    """
+    redact_all_logs()
+    request = request.model_copy(update={"flow_run_id": flow_run.id})
+    logger = get_run_logger()
+    try:
+        with _recorded(request) as session:
+            result = _sync(session)
+            state = end_state(result)
+            session.stores.ledger.finish_run(
+                request.run_id,
+                _RUN_STATES[state.name or ""],
+                counts=result.counts.as_dict(),
+                message=state.message or "",
+            )
+    except DataGettersError as error:
+        sentence = redactor.text(error.sentence())
+        logger.error(sentence)
+        tell(RunFailed(error))
+        return Failed(message=sentence)
+    tell(RunEnded(result))
+    return state
+
+
+@contextmanager
+def _recorded(request: SyncRequest) -> Iterator[SyncSession]:
+    """The session of a run, with its lease and its row in the ledger."""
+    try:
+        session = session_of(request)
+        ledger = session.stores.ledger
+        with session.leased():
+            connection_id = session.context.connection_id
+            ledger.mark_interrupted(connection_id)
+            ledger.start_run(request.run_id, connection_id, flow_run_id=request.flow_run_id)
+            try:
+                yield session
+            except BaseException as error:
+                told = error.sentence() if isinstance(error, DataGettersError) else repr(error)
+                ledger.finish_run(
+                    request.run_id,
+                    RunState.FAILED if isinstance(error, Exception) else RunState.CANCELLED,
+                    message=redactor.text(told),
+                )
+                raise
+    finally:
+        end_session(request)
+
+
+def _sync(session: SyncSession) -> SyncResult:
+    request, started = session.request, monotonic()
+    partitions = list_partitions(request)
+    tell(RunStarted(request.source, session.exporter.connection_title, tuple(partitions)))
+    results = [skipped(partition) for partition in partitions if partition.unreadable]
+    futures: dict[PrefectFuture[PartitionResult], Partition] = {
+        sync_one_partition.submit(request, partition): partition
+        for partition in partitions
+        if not partition.unreadable
+    }
+    progress = _Progress(request, len(futures))
+    for future in as_completed(list(futures)):
+        results.append(_outcome(future, futures[future]))
+        progress.update(len(results))
+    result = SyncResult(
+        run_id=request.run_id,
+        source=request.source,
+        connection=session.connection,
+        partitions=sorted(results, key=lambda result: (result.kind, result.name)),
+        seconds=monotonic() - started,
+    )
+    _publish(result)
+    return result
+
+
+def _outcome(future: PrefectFuture[PartitionResult], partition: Partition) -> PartitionResult:
+    outcome = future.result(raise_on_failure=False)
+    if isinstance(outcome, PartitionResult):
+        return outcome
+    if isinstance(outcome, PartitionFailedError):
+        return outcome.result
+    return PartitionResult(
+        key=partition.key,
+        name=partition.name,
+        kind=partition.kind,
+        outcome=PartitionOutcome.FAILED,
+        message=redactor.text(str(outcome)),
+        error=type(outcome).__name__,
+    )
+
+
+def end_state(result: SyncResult) -> State[Any]:
+    """The state of a flow run, by what became of its partitions."""
+    failed = result.with_outcome(PartitionOutcome.FAILED)
+    if failed:
+        first = failed[0]
+        rest = f" And {len(failed) - 1} more." if failed[1:] else ""
+        return Failed(
+            message=f"{len(failed)} of {len(result.partitions)} partitions failed. "
+            f"{first.name}: {first.message}{rest}"
+        )
+    counts = result.counts
+    done = (
+        f"{counts.new} new, {counts.changed} changed, {counts.unchanged} unchanged, "
+        f"{counts.deleted} deleted documents."
+    )
+    attention = result.with_outcome(PartitionOutcome.ATTENTION)
+    if attention:
+        held = " ".join(partition.message for partition in attention if partition.held_back)
+        aside = f" {counts.failed} items were set aside." if counts.failed else ""
+        return Completed(name=ATTENTION, message=f"{done}{aside} {held}".strip())
+    return Completed(message=done)
+
+
+_RUN_STATES: Final = {
+    "Completed": RunState.COMPLETED,
+    ATTENTION: RunState.PARTLY_FAILED,
+    "Failed": RunState.FAILED,
+}
+
+_TABLE_COLUMNS: Final = ("new", "changed", "unchanged", "access_changed", "deleted", "failed")
+
+
+class _Progress:
+    """A progress bar in the Prefect UI, moved a few times a minute at most."""
+
+    def __init__(self, request: SyncRequest, total: int) -> None:
+        self._total = total
+        self._updated = monotonic()
+        self._artifact = (
+            create_progress_artifact(0.0, description=f"Partitions of {request.source} done")
+            if total > 1
+            else None
+        )
+
+    def update(self, done: int) -> None:
+        """Moves the bar if that is due."""
+        now = monotonic()
+        if self._artifact is None or (done < self._total and now - self._updated < 5):
+            return
+        self._updated = now
+        update_progress_artifact(self._artifact, progress=min(100.0, 100.0 * done / self._total))
+
+
+def _publish(result: SyncResult) -> None:
+    rows = [
+        {
+            "partition": partition.name,
+            "kind": partition.kind,
+            "outcome": partition.outcome.value,
+            **{name: getattr(partition.counts, name) for name in _TABLE_COLUMNS},
+            "API calls": partition.counts.api_calls,
+            "seconds": round(partition.seconds, 1),
+            "message": partition.message,
+        }
+        for partition in result.partitions
+    ]
+    key = re.sub(r"[^a-z0-9]+", "-", f"sync-{result.source}-{result.connection}".lower())
+    create_table_artifact(
+        table=rows,
+        key=key.strip("-"),
+        description=f"What run {result.run_id} did with each partition of {result.source}.",
+    )

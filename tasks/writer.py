@@ -1,0 +1,237 @@
+"""The end of the pipeline: what was worked out becomes durable, in one order.
+
+Documents and vectors first, then the ledger with the cursor. Where all of them share the embedded
+file it is one transaction; elsewhere a crash in between leaves documents that the next run writes
+again, by id, with the same result.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from langchain_core.documents import Document
+
+from documents.fingerprints import access_hash, content_hash
+from documents.principals import normalize_access
+from processing.metadata import with_metadata
+from stores.base import WriteFailure
+from stores.ledger.known import KnownRecord
+from stores.ledger.leases import Lease
+from stores.ledger.types import KnownDocument, LedgerBatch
+from tasks.results import Counts
+from tasks.stores import Stores
+from tasks.transform import Processing, Transformer, WriteBatch
+
+
+class Writer:
+    """Writes the batches of one partition's sync."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        transformer: Transformer,
+        *,
+        lease: Lease | None,
+        counts: Counts,
+    ) -> None:
+        """Prepares a writer.
+
+        Args:
+            stores: Where to.
+            transformer: Whose batches they are.
+            lease: What lets this run write; checked with every batch.
+            counts: Added to after each commit.
+        """
+        self._stores = stores
+        self._transformer = transformer
+        self._lease = lease
+        self._counts = counts
+
+    def write(self, batch: WriteBatch) -> None:
+        """Makes a batch durable, all of it; only then its cursor.
+
+        Raises:
+            StoreError: A store cannot be written as a whole. Nothing of the cursor was committed.
+        """
+        if not batch.empty:
+            if self._lease is not None:
+                self._lease.check()
+            with self._stores.atomic():
+                refused = self._write_stores(batch)
+                self._set_aside(batch, refused)
+                if batch.vectors and self._stores.embeddings is not None:
+                    model = self._stores.embeddings.identity
+                    self._stores.ledger.cache_vectors(model, batch.vectors)
+                self._stores.ledger.commit(batch.ledger, lease=self._lease)
+        self._counts.add(batch.counts)
+        if batch.done is not None:
+            batch.done.set()
+
+    def _write_stores(self, batch: WriteBatch) -> dict[str, str]:
+        """Writes documents, vectors, access and deletes; returns reasons by refused document id."""
+        index, vectors = self._stores.index, self._stores.vectors
+        failures: list[WriteFailure] = []
+        if batch.documents:
+            failures += index.write([chunked.document for chunked in batch.documents])
+            if vectors is not None:
+                refused = {failure.document_id for failure in failures}
+                failures += vectors.write(
+                    [item for item in batch.documents if item.document.id not in refused]
+                )
+        if batch.access:
+            failures += index.update_access(batch.access)
+            if vectors is not None:
+                failures += vectors.update_access(batch.access)
+        if batch.deleted:
+            # Vectors first: a document whose vectors outlive it would be found and not shown.
+            if vectors is not None:
+                vectors.delete(batch.deleted)
+            index.delete(batch.deleted)
+        return {failure.document_id: failure.reason for failure in failures}
+
+    def _set_aside(self, batch: WriteBatch, refused: Mapping[str, str]) -> None:
+        """Counts what was written and makes dead letters of what was refused.
+
+        The record of a refused document keeps no fingerprint, so the next listing that shows it
+        tries again.
+        """
+        for item in batch.documents:
+            identifier = item.document.id or ""
+            if identifier in refused:
+                continue
+            if identifier in batch.new_ids:
+                batch.counts.new += 1
+            else:
+                batch.counts.changed += 1
+        if not refused:
+            return
+        batch.counts.failed += len(refused)
+        ledger = batch.ledger
+        for number, record in enumerate(ledger.records):
+            failed = [doc for doc in record.documents if doc.id in refused]
+            if not failed:
+                continue
+            ledger.records[number] = replace(record, payload_hash="", version=None)
+            if record.key in ledger.resolved:
+                ledger.resolved.remove(record.key)
+            for document in failed:
+                ledger.dead_letters.append(
+                    self._transformer.dead_letter(
+                        key=record.key,
+                        error="RefusedByStore",
+                        message=refused[document.id],
+                        url=record.url,
+                        raw_ref=record.raw_ref,
+                        document_id=document.id,
+                    )
+                )
+
+
+class PartitionRewriter:
+    """Changes every document of a partition in place, page by page, without embedding anything."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        *,
+        partition_id: int,
+        generation: int,
+        custom: Processing | None,
+        lease: Lease | None,
+    ) -> None:
+        self._stores = stores
+        self._partition_id = partition_id
+        self._generation = generation
+        self._custom = custom
+        self._lease = lease
+
+    def change_access(self, access: Sequence[str]) -> int:
+        """Gives every document one access list.
+
+        Returns:
+            How many documents had another one before.
+        """
+        new = normalize_access(access)
+        new_hash = access_hash(new)
+        changed = 0
+        for page in self._stores.ledger.records_of(self._partition_id):
+            moved = [
+                document.id
+                for record in page
+                for document in record.documents
+                if document.access_hash != new_hash
+            ]
+            if not moved:
+                continue
+            with self._stores.atomic():
+                self._stores.index.update_access(dict.fromkeys(moved, new))
+                if self._stores.vectors is not None:
+                    self._stores.vectors.update_access(dict.fromkeys(moved, new))
+                self._commit(
+                    {
+                        record.key: tuple(
+                            replace(document, access_hash=new_hash) for document in record.documents
+                        )
+                        for record in page
+                    }
+                )
+            changed += len(moved)
+        return changed
+
+    def change_container(self, container: Mapping[str, Any], extra: Mapping[str, Any]) -> int:
+        """Gives every document a new container and entries of `extra`.
+
+        Returns:
+            How many documents looked different before.
+        """
+        changed = 0
+        for page in self._stores.ledger.records_of(self._partition_id):
+            stored = self._stores.index.get([d.id for record in page for d in record.documents])
+            rewritten: dict[str, Document] = {}
+            for identifier, document in stored.items():
+                new = self._with_container(document, container, extra)
+                if new.metadata["content_hash"] != document.metadata.get("content_hash"):
+                    rewritten[identifier] = new
+            if not rewritten:
+                continue
+            with self._stores.atomic():
+                documents = list(rewritten.values())
+                self._stores.index.write(documents)
+                if self._stores.vectors is not None:
+                    self._stores.vectors.update_metadata(documents)
+                self._commit(_with_new_hashes(page, rewritten))
+            changed += len(rewritten)
+        return changed
+
+    def _commit(self, documents: dict[str, tuple[KnownDocument, ...]]) -> None:
+        batch = LedgerBatch(
+            partition_id=self._partition_id, generation=self._generation, documents=documents
+        )
+        self._stores.ledger.commit(batch, lease=self._lease)
+
+    def _with_container(
+        self, document: Document, container: Mapping[str, Any], extra: Mapping[str, Any]
+    ) -> Document:
+        new = with_metadata(
+            document,
+            container=dict(container),
+            extra={**(document.metadata.get("extra") or {}), **extra},
+        )
+        if self._custom is not None:
+            [new] = self._custom([new])
+        return with_metadata(new, content_hash=content_hash(new))
+
+
+def _with_new_hashes(
+    page: Sequence[KnownRecord], rewritten: Mapping[str, Document]
+) -> dict[str, tuple[KnownDocument, ...]]:
+    return {
+        record.key: tuple(
+            replace(document, content_hash=rewritten[document.id].metadata["content_hash"])
+            if document.id in rewritten
+            else document
+            for document in record.documents
+        )
+        for record in page
+        if any(document.id in rewritten for document in record.documents)
+    }

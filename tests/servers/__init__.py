@@ -1,0 +1,1 @@
+"""Real servers for the tests, installed and started on this machine without containers."""

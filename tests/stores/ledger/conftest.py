@@ -1,0 +1,129 @@
+"""Ledgers to test with: the same tests run on a real SQLite file and a real PostgreSQL server."""
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+# `servers` is found also when this folder is run by itself. The root goes before `tests`, whose
+# folders would otherwise hide the packages of the same names.
+_TESTS = Path(__file__).parents[2]
+sys.path[:0] = [str(path) for path in (_TESTS.parent, _TESTS) if str(path) not in sys.path]
+
+from ledger_samples import Channel  # noqa: E402
+from servers.postgresql import (  # noqa: E402
+    PostgresqlServer,
+    PostgresqlUnavailable,
+    conninfo,
+    running_postgresql,
+)
+
+from stores.ledger.ledger import Ledger  # noqa: E402
+from stores.ledger.tables import metadata  # noqa: E402
+from stores.sqlite.database import EmbeddedDatabase  # noqa: E402
+
+NewUrl = Callable[[], str]
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresqlServer]:
+    """A PostgreSQL server, shared by all tests."""
+    try:
+        with running_postgresql() as server:
+            yield server
+    except PostgresqlUnavailable as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql: PostgresqlServer) -> str:
+    """A database with an empty ledger, to be copied."""
+    url = postgresql.new_database()
+    Ledger.open(url).close()
+    return url
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with an empty ledger, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "ledger.db"
+    Ledger.open(path).close()
+    EmbeddedDatabase.open(path).close()
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def backend(request: pytest.FixtureRequest) -> str:
+    """The kind of database that a test runs on."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture(scope="session")
+def shared_database(
+    postgresql: PostgresqlServer, postgresql_template: str
+) -> Iterator[tuple[str, psycopg.Connection]]:
+    """A database with a ledger for one test after another: making one takes longer than a test."""
+    url = postgresql.new_database(postgresql_template)
+    with psycopg.connect(conninfo(url), autocommit=True) as connection:
+        yield url, connection
+
+
+@pytest.fixture
+def url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where an empty ledger is."""
+    if backend == "sqlite":
+        return copied(request, tmp_path)
+    shared, connection = request.getfixturevalue("shared_database")
+    tables = [sql.Identifier(table.name) for table in reversed(metadata.sorted_tables)]
+    connection.execute(sql.SQL(";").join(sql.SQL("DELETE FROM {}").format(t) for t in tables))
+    return str(shared)
+
+
+@pytest.fixture
+def own_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where an empty ledger is whose tables may be changed."""
+    if backend == "sqlite":
+        return copied(request, tmp_path)
+    server: PostgresqlServer = request.getfixturevalue("postgresql")
+    return server.new_database(request.getfixturevalue("postgresql_template"))
+
+
+def copied(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A copy of the file with an empty ledger."""
+    path = tmp_path / "ledger.db"
+    shutil.copy(request.getfixturevalue("sqlite_template"), path)
+    return str(path)
+
+
+@pytest.fixture
+def empty_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a ledger may be made."""
+    if backend == "sqlite":
+        return str(tmp_path / "new.db")
+    server: PostgresqlServer = request.getfixturevalue("postgresql")
+    return server.new_database()
+
+
+@pytest.fixture
+def ledger(url: str) -> Iterator[Ledger]:
+    """An empty ledger."""
+    opened = Ledger.open(url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def file_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Ledger:
+    """An empty ledger in a file, for what only the embedded one promises."""
+    return Ledger.open(copied(request, tmp_path))
+
+
+@pytest.fixture
+def channel(ledger: Ledger) -> Channel:
+    """A partition of a connection, with a listing under way."""
+    return Channel.of(ledger)

@@ -1,0 +1,41 @@
+"""The statements of every batch find their rows by an index."""
+
+from typing import Any
+
+import pytest
+from ledger_samples import Channel, record
+
+from stores.ledger import commits, membership, records, vectors
+from stores.ledger.ledger import Ledger
+
+BY_KEY = "ledger_records_key (connection_id=? AND key=?)"
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        (records._BY_KEYS, BY_KEY),
+        (records._PATHS, "INTEGER PRIMARY KEY (rowid=?)"),
+        (commits._SEE, BY_KEY),
+        (commits._SEE_ELSEWHERE, BY_KEY),
+        (commits._DELETE, BY_KEY),
+        (commits._SET_DOCUMENTS, BY_KEY),
+        (commits._FILES, "ledger_raw_files_path (path=?)"),
+        (commits._RESOLVE, "ledger_dead_letters_key (connection_id=? AND key=?)"),
+        (vectors._FOUND, "ledger_embeddings_hash (model_id=? AND text_hash=?)"),
+        (membership._IDS, "sqlite_autoindex_ledger_principals_1 (name=?)"),
+        (membership._REACHED_NAMES, "ledger_members_member (member_id=?)"),
+    ],
+)
+def test_a_statement_looks_rows_up_by_index(
+    file_ledger: Ledger, statement: Any, expected: str
+) -> None:
+    Channel.of(file_ledger).commit(records=[record(f"thread:{n}") for n in range(100)])
+    compiled = statement.compile(dialect=file_ledger._backend._writing.dialect)
+    with file_ledger._backend.read() as connection:
+        parameters = ["[]"] * len(compiled.positiontup)
+        sql = f"EXPLAIN QUERY PLAN {compiled}"
+        plan = connection.connection.cursor()
+        plan.execute(sql, parameters)
+        steps = [step[-1] for step in plan.fetchall()]
+    assert any(expected in step for step in steps), steps
