@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, cast
+from uuid import UUID
 
 from prefect import task
 from prefect.artifacts import (
@@ -164,7 +165,7 @@ def _sync(session: SyncSession) -> SyncResult:
 
 
 def _outcome(future: PrefectFuture[PartitionResult], partition: Partition) -> PartitionResult:
-    outcome = future.result(raise_on_failure=False)
+    outcome: object = future.result(raise_on_failure=False)
     if isinstance(outcome, PartitionResult):
         return outcome
     if isinstance(outcome, PartitionFailedError):
@@ -218,7 +219,9 @@ class _Progress:
         self._total = total
         self._updated = monotonic()
         self._artifact = (
-            create_progress_artifact(0.0, description=f"Partitions of {request.source} done")
+            cast(
+                "UUID", create_progress_artifact(0.0, description=f"Partitions of {request.source}")
+            )
             if total > 1
             else None
         )
