@@ -111,7 +111,7 @@ class FileExporter(BaseExporter):
             access=["workspace:B1"],
             url=f"https://bench.example/{payload['id']}",
             container={"id": payload["channel"], "name": payload["channel"], "url": None},
-            author=Author(**payload["author"], email=None),
+            author=Author(id=payload["author"]["id"], name=payload["author"]["name"], email=None),
             created_at=datetime.fromisoformat(payload["created"]),
         )
 
