@@ -5,8 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
-from exporters.errors import InvalidDataError, NotFoundError, PermissionDeniedError
+from exporters.errors import (
+    InvalidDataError,
+    NotFoundError,
+    PermissionDeniedError,
+    TransientError,
+)
 
 SUFFIX = ".md"
 
@@ -34,6 +40,7 @@ def markdown_files(folder: Path) -> Iterator[FileEntry]:
     Raises:
         PermissionDeniedError: The folder, or one inside it, cannot be listed.
         NotFoundError: It is not there.
+        TransientError: The disk or the share does not answer.
     """
     # os.walk passes over what it cannot list unless told otherwise; then files would be missing
     # from a listing that calls itself complete, and the sync would delete them.
@@ -46,7 +53,9 @@ def markdown_files(folder: Path) -> Iterator[FileEntry]:
             try:
                 status = path.stat()
             except FileNotFoundError:
-                continue  # deleted since it was listed
+                continue  # deleted since its folder was listed
+            except OSError as error:
+                _refuse(error)
             yield FileEntry(
                 path=path,
                 name=path.relative_to(folder).as_posix(),
@@ -62,6 +71,7 @@ def read_text(path: Path) -> str:
         NotFoundError: It is gone.
         PermissionDeniedError: It may not be read.
         InvalidDataError: It is not UTF-8.
+        TransientError: The disk or the share does not answer.
     """
     try:
         return path.read_text("utf-8")
@@ -71,15 +81,14 @@ def read_text(path: Path) -> str:
         ) from error
     except OSError as error:
         _refuse(error)
-        raise
 
 
-def _refuse(error: OSError) -> None:
-    """Says what the operating system's refusal means here; what means nothing passes on."""
+def _refuse(error: OSError) -> NoReturn:
+    """Says what the operating system's refusal means here."""
     if isinstance(error, FileNotFoundError):
         raise NotFoundError(f"{error.filename} is not there.", hint="Is it mounted?") from error
     if isinstance(error, PermissionError):
         raise PermissionDeniedError(
             f"{error.filename} may not be read.", hint="Give the user of the sync read access."
         ) from error
-    raise error
+    raise TransientError(f"{error.filename} cannot be read: {error.strerror}.") from error

@@ -10,7 +10,6 @@ from langchain_core.documents import Document
 from documents.metadata import make_document
 from documents.types import AIDocument
 from exporters.changes import RawRecord
-from exporters.errors import InvalidDataError
 
 SOURCE: Final = "folder"
 FILE: Final = "file"
@@ -25,16 +24,10 @@ class MarkdownFileDocument(AIDocument):
 
 
 def file_documents(record: RawRecord) -> Iterator[Document]:
-    """The document of a file.
-
-    Raises:
-        InvalidDataError: The file holds no text.
-    """
+    """The document of a file; none where it holds no text, so that nobody finds an empty one."""
     payload = record.payload
     if not payload["text"].strip():
-        raise InvalidDataError(
-            f"{payload['path']} of {payload['folder']} is empty.", external_id=record.external_id
-        )
+        return
     yield make_document(
         source=SOURCE,
         connection=payload["connection"],

@@ -20,7 +20,12 @@ from exporters.changes import (
     RawRecord,
     Upsert,
 )
-from exporters.errors import ExportError, NotFoundError
+from exporters.errors import (
+    ExportError,
+    InvalidDataError,
+    NotFoundError,
+    PermissionDeniedError,
+)
 from folder_source.client import FileEntry, markdown_files, read_text
 from folder_source.documents import FILE, SOURCE, file_documents
 from folder_source.settings import FolderSelection, FolderSettings
@@ -101,7 +106,7 @@ class FolderExporter(BaseExporter):
         except NotFoundError:
             yield Delete(FILE, external_id)  # since it was listed
             return
-        except ExportError as error:
+        except (InvalidDataError, PermissionDeniedError) as error:
             yield Failure(error=error, entity=FILE, external_id=external_id, url=url)
             return
         yield Upsert(
