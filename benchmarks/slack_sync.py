@@ -11,20 +11,18 @@ same messages, and the whole sync, in which the three overlap.
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.sandbox_slack import running_slack
 from exporters.base import Partition
 from exporters.changes import Change, Listed, Upsert
-from exporters.slack.settings import TIER_LIMITS
 from tasks.pipeline import encoded, sync_partition
 from tasks.results import Counts
 from tasks.session import SyncRequest, SyncSession
@@ -155,25 +153,6 @@ def _transformer(session: SyncSession, partition: Partition) -> Transformer:
     return transformer
 
 
-@contextmanager
-def _sandbox(messages: int, folder: Path) -> Iterator[str]:
-    address = folder / "url"
-    server = subprocess.Popen(
-        [sys.executable, "-m", "sandbox.slack", "--seed", "7", "--messages", str(messages),
-         "--write-url", str(address)],
-        stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        while not address.exists() or not address.read_text().strip():
-            if server.poll() is not None:
-                raise SystemExit("The sandbox did not start.")
-            time.sleep(0.1)
-        yield address.read_text().strip() + "/api/"
-    finally:
-        server.terminate()
-        server.wait(10)
-
-
 def main() -> None:
     """Measures and prints a table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -188,14 +167,10 @@ def main() -> None:
     figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with _sandbox(arguments.messages, folder) as url:
-            unhurried = {scope: {"per_minute": 1e6, "burst": 10_000} for scope in TIER_LIMITS}
+        with running_slack(arguments.messages, folder) as slack:
             for phase in ("stages", "whole"):
                 environment = {
-                    **os.environ,
-                    "SLACK_BOT_TOKEN": "xoxb-sandbox-bot",
-                    "DATA_GETTERS_SLACK__BASE_URL": url,
-                    "DATA_GETTERS_SLACK__RATE_LIMITS": json.dumps(unhurried),
+                    **slack,
                     "DATA_GETTERS_STORES__DATA_DIRECTORY": str(folder / phase),
                     "DATA_GETTERS_STORES__EMBEDDING_MODEL": arguments.embedding,
                 }
