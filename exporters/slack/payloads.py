@@ -100,7 +100,7 @@ def _payload(
     file_texts: Mapping[str, str] | None,
 ) -> dict[str, Any]:
     kept = [
-        {key: value for key, value in message.items() if key not in _OF_THE_VIEWER}
+        _without_viewer(message)
         for message in sorted(messages, key=lambda message: ts_key(message["ts"]))
     ]
     people: set[str] = set()
@@ -128,6 +128,13 @@ def _payload(
     if file_texts:
         payload["file_texts"] = dict(file_texts)
     return payload
+
+
+def _without_viewer(message: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in message.items() if key not in _OF_THE_VIEWER}
+    if isinstance(root := kept.get("root"), Mapping):  # a broadcast carries its thread's root
+        kept["root"] = _without_viewer(root)
+    return kept
 
 
 def _known(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:

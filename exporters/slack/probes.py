@@ -116,8 +116,8 @@ def _channels(client: SlackClient, readable: list[str]) -> Probe:
 
 
 def _sample(client: SlackClient, channel_id: str) -> Probe:
-    page = next(client.history(channel_id, oldest=None, latest=None), [])
-    detail = f"{len(page)} messages of {channel_id} in one page"
+    page = next(client.history(channel_id, oldest=None, latest=None), None)
+    detail = f"{len(page.messages) if page else 0} messages of {channel_id} in one page"
     if client.limited_mode:
         return Probe(
             "sample read",
