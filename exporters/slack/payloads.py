@@ -10,6 +10,9 @@ from exporters.changes import RawRecord
 from exporters.slack.blocks import mentions
 from exporters.slack.documents import DAY, SOURCE, THREAD, ts_key, ts_time
 
+SLACKBOT: Final = "USLACKBOT"
+"""Id of Slack's own user, which no list marks as a bot."""
+
 _OF_THE_VIEWER: Final = frozenset({"last_read", "subscribed", "unread_count", "is_starred"})
 """Fields that tell of the token's owner, not of the message; they change with every read."""
 
@@ -185,7 +188,7 @@ def person_summary(user: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": name,
         "email": (profile.get("email") or "").lower() or None,
-        "is_bot": bool(user.get("is_bot") or user["id"] == "USLACKBOT"),
+        "is_bot": bool(user.get("is_bot") or user["id"] == SLACKBOT),
     }
 
 
@@ -208,7 +211,7 @@ def is_full_member(user: Mapping[str, Any], team_id: str) -> bool:
         or user.get("is_restricted")
         or user.get("is_ultra_restricted")
         or user.get("is_stranger")
-        or user["id"] == "USLACKBOT"
+        or user["id"] == SLACKBOT
         or team_id not in teams
     )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from slack_samples import HandClock, settings_for
+from slack_samples import HandClock, MakeExporter, settings_for
 
 from exporters.slack.exporter import SlackExporter
 from sandbox.slack import SlackSandbox, Workspace
@@ -14,8 +14,6 @@ from sandbox.slack.directory import FULL_BOT_SCOPES, FULL_USER_SCOPES
 from sandbox.slack.tokens import SYNC_HANDLE
 
 _SHARED = Path(__file__).resolve().parents[3].parent / "shared"
-
-MakeExporter = Callable[..., SlackExporter]
 
 
 @pytest.fixture(scope="session")

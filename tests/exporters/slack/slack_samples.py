@@ -1,6 +1,6 @@
 """What the Slack tests share: a clock, quick settings, and a follower of changes."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,9 +22,14 @@ from exporters.changes import (
     MembershipChange,
     RawRecord,
     Upsert,
+    Withheld,
 )
+from exporters.slack.exporter import SlackExporter
 from exporters.slack.settings import TIER_LIMITS, SlackSelection, SlackSettings
-from sandbox.slack import SlackSandbox
+from sandbox.slack import SlackSandbox, Workspace
+
+MakeExporter = Callable[..., SlackExporter]
+"""Of the fixture `exporter_of`."""
 
 UNHURRIED = {scope: {"per_minute": 1_000_000, "burst": 10_000} for scope in TIER_LIMITS}
 
@@ -106,8 +111,9 @@ class Mirror:
             case Upsert():
                 key = change.record.key
                 seen.add(key)
-                self.records[key] = change.record
-                self.partition_of[key] = partition.key
+                if not (change.partial and key in self.records):
+                    self.records[key] = change.record
+                    self.partition_of[key] = partition.key
             case Listed():
                 seen.add(change.key)
                 known = self.records.get(change.key)
@@ -128,7 +134,7 @@ class Mirror:
             case MembershipChange():
                 self.members[change.principal] = change.members
                 self.said.append(change)
-            case AccessChange() | ContainerChange():
+            case AccessChange() | ContainerChange() | Withheld():
                 self.said.append(change)
 
     def _sweep(self, partition: Partition, complete: Complete, seen: set[str]) -> None:
@@ -195,3 +201,16 @@ def flat(changes: Iterable[Change]) -> Iterator[Change]:
 def utc(ts: str) -> datetime:
     """The moment of a `ts`."""
     return datetime.fromtimestamp(float(ts), UTC)
+
+
+def fill(workspace: Workspace, clock: HandClock, count: int, *, minutes: int = 7) -> list[str]:
+    """Messages in `general`, the oldest first, one every few minutes until now."""
+    return [
+        workspace.post("general", "ada", f"Number {n}", ts=clock.ts(minutes=minutes * (count - n)))
+        for n in range(count)
+    ]
+
+
+def everything_of(mirror: Mirror, channel: str) -> list[str]:
+    """The `ts` of every message of a channel, sorted, with repetitions."""
+    return sorted(ts for at, ts in messages_in(mirror.documents().values()) if at == channel)

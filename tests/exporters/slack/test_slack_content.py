@@ -3,8 +3,7 @@
 from collections import Counter
 
 import pytest
-from conftest import MakeExporter
-from slack_samples import HandClock, Mirror, messages_in, one_with
+from slack_samples import HandClock, MakeExporter, Mirror, messages_in, one_with
 
 from exporters.slack.exporter import SlackExporter
 from exporters.slack.settings import SlackSelection
