@@ -88,9 +88,9 @@ def test_a_token_revoked_in_the_middle_is_not_worth_a_retry(
     token = exporter._client._token or ""
     slack.after("conversations.history", 1, lambda: workspace.revoke_token(token))
     got: list[Change] = []
+    partition = partition_named(exporter, "general")
     with pytest.raises(AuthenticationError) as failure:
-        for change in exporter.pull(partition_named(exporter, "general"), None):
-            got.append(change)
+        got.extend(exporter.pull(partition, None))
     assert not failure.value.retryable
     assert failure.value.sentence() == (
         "The Slack token was revoked. "
