@@ -40,6 +40,7 @@ from exporters.errors import CursorExpiredError, ExportError, InvalidDataError, 
 from exporters.redaction import redactor
 from stores.ledger.leases import Lease
 from tasks.conveyor import Conveyor
+from tasks.garbage import patient_collector
 from tasks.options import SyncOptions
 from tasks.results import PartitionOutcome, PartitionResult, Progress
 from tasks.stores import Stores
@@ -126,7 +127,8 @@ def sync_partition(
     Raises:
         PartitionFailedError: It stopped before its end, with the reason.
     """
-    return _PartitionSync(context, partition).sync(fresh=fresh)
+    with patient_collector():
+        return _PartitionSync(context, partition).sync(fresh=fresh)
 
 
 def apply_changes(
