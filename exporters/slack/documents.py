@@ -353,7 +353,7 @@ def permalink(
 def files_of(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """A message's files; until 2018 there was one, under `file`. Deleted ones are left out."""
     files = message.get("files") or ([message["file"]] if message.get("file") else [])
-    return [file for file in files if file.get("mode") != "tombstone"]
+    return [file for file in files if isinstance(file, Mapping) and file.get("mode") != "tombstone"]
 
 
 def ts_key(ts: str) -> tuple[int, int]:

@@ -110,10 +110,11 @@ def _payload(
     channels: set[str] = set()
     groups: set[str] = set()
     for message in kept:
-        comment = message.get("comment") or {}
+        comment = message.get("comment")
+        commenter = comment.get("user") if isinstance(comment, Mapping) else None
         people.update(
             uid
-            for uid in (message.get("user"), message.get("bot_id"), comment.get("user"))
+            for uid in (message.get("user"), message.get("bot_id"), commenter)
             if isinstance(uid, str)
         )
         found = mentions(message)
