@@ -34,6 +34,7 @@ from exporters.changes import (
     Listed,
     MembershipChange,
     Upsert,
+    Withheld,
 )
 from exporters.errors import CursorExpiredError, ExportError, InvalidDataError, Severity
 from exporters.redaction import redactor
@@ -158,6 +159,7 @@ class _PartitionSync:
         self._waiting: list[_Waiting] = []
         self._waiting_bytes = 0
         self._all_failures_told = True
+        self._withheld: Withheld | None = None
         self._known_before = True
         self._generation = self._state.generation
         self._conveyor: Conveyor
@@ -205,6 +207,8 @@ class _PartitionSync:
             case Complete():
                 if change.full and self._known_before:
                     self._sweep(change)
+            case Withheld():
+                self._withheld = change
             case MembershipChange() | ContainerChange():
                 self._apply_to_partition(change)
             case AccessChange() if change.external_id is None:
@@ -385,10 +389,17 @@ class _PartitionSync:
                 self._finish(PartitionOutcome.FAILED)
                 result.message, result.error = str(error), type(error).__name__
                 raise
-            needs_attention = result.counts.failed or result.held_back
-            self._finish(
-                PartitionOutcome.ATTENTION if needs_attention else PartitionOutcome.COMPLETED
-            )
+            self._finish(self._outcome())
+
+    def _outcome(self) -> PartitionOutcome:
+        """How a partition that came to its end is to be told."""
+        result, withheld = self._result, self._withheld
+        if withheld is not None:
+            result.message = " ".join(part for part in (withheld.reason, result.message) if part)
+            if withheld.everything:
+                return PartitionOutcome.SKIPPED
+        needs_attention = result.counts.failed or result.held_back or withheld is not None
+        return PartitionOutcome.ATTENTION if needs_attention else PartitionOutcome.COMPLETED
 
     def _tell_waiting(self, seconds: float, reason: str) -> None:
         if self._context.on_wait is not None:
