@@ -22,6 +22,7 @@ from threading import Lock, RLock, get_ident
 from typing import Any, ClassVar, Final
 
 import apsw
+import sqlite_vec
 
 from stores.errors import (
     StoreBusyError,
@@ -279,6 +280,9 @@ class EmbeddedDatabase:
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
         connection.execute("PRAGMA temp_store = MEMORY").fetchall()
         connection.execute("PRAGMA foreign_keys = ON").fetchall()
+        connection.enable_load_extension(True)
+        connection.load_extension(sqlite_vec.loadable_path())
+        connection.enable_load_extension(False)
         return connection
 
 
