@@ -43,7 +43,7 @@ takes 12 ms of CPU instead of 17, and loading documents a tenth less."""
 _WAL_PAGES: Final = 2_048
 """Pages (32 MiB) in the write-ahead log before it is folded into the file."""
 
-_WRITER_CACHE_KIB: Final = 32_768
+_WRITER_CACHE_KIB: Final = 16_384
 
 _READER_CACHE_KIB: Final = 8_192
 
