@@ -34,6 +34,7 @@ from exporters.changes import (
     Listed,
     MembershipChange,
     Upsert,
+    Withheld,
 )
 from exporters.errors import CursorExpiredError, ExportError, InvalidDataError, Severity
 from exporters.redaction import redactor
@@ -158,6 +159,7 @@ class _PartitionSync:
         self._waiting: list[_Waiting] = []
         self._waiting_bytes = 0
         self._all_failures_told = True
+        self._withheld: Withheld | None = None
         self._known_before = True
         self._generation = self._state.generation
         self._conveyor: Conveyor
@@ -205,6 +207,8 @@ class _PartitionSync:
             case Complete():
                 if change.full and self._known_before:
                     self._sweep(change)
+            case Withheld():
+                self._withheld = change
             case MembershipChange() | ContainerChange():
                 self._apply_to_partition(change)
             case AccessChange() if change.external_id is None:
@@ -224,32 +228,10 @@ class _PartitionSync:
     ) -> Item | Checkpoint:
         match change:
             case Upsert():
-                return self._encode(change)
+                return encoded(change, self._context.exporter.transform_version)
             case Failure() if change.external_id is None:
                 self._all_failures_told = False
         return change
-
-    def _encode(self, upsert: Upsert) -> EncodedUpsert | Failure:
-        """The payload as sorted JSON: what lands, and what tells a moved record from the same."""
-        record = upsert.record
-        try:
-            payload = _json(record.payload)
-            if redactor.finds_secrets(payload):
-                record = replace(record, payload=redactor.payload(record.payload))
-                payload = _json(record.payload)
-        except (TypeError, ValueError) as error:
-            return Failure(
-                error=InvalidDataError(
-                    f"The {record.entity} {record.external_id} is no JSON: {error}.",
-                    external_id=record.external_id,
-                ),
-                entity=record.entity,
-                external_id=record.external_id,
-                url=record.url,
-            )
-        version = self._context.exporter.transform_version
-        payload_hash = fingerprint(b"%d|%b" % (version, payload))
-        return EncodedUpsert(record, payload, payload_hash, upsert.partial)
 
     def _settle(self) -> None:
         """Looks up the versions of listed items together, and fetches those that moved."""
@@ -407,10 +389,17 @@ class _PartitionSync:
                 self._finish(PartitionOutcome.FAILED)
                 result.message, result.error = str(error), type(error).__name__
                 raise
-            needs_attention = result.counts.failed or result.held_back
-            self._finish(
-                PartitionOutcome.ATTENTION if needs_attention else PartitionOutcome.COMPLETED
-            )
+            self._finish(self._outcome())
+
+    def _outcome(self) -> PartitionOutcome:
+        """How a partition that came to its end is to be told."""
+        result, withheld = self._result, self._withheld
+        if withheld is not None:
+            result.message = " ".join(part for part in (withheld.reason, result.message) if part)
+            if withheld.everything:
+                return PartitionOutcome.SKIPPED
+        needs_attention = result.counts.failed or result.held_back or withheld is not None
+        return PartitionOutcome.ATTENTION if needs_attention else PartitionOutcome.COMPLETED
 
     def _tell_waiting(self, seconds: float, reason: str) -> None:
         if self._context.on_wait is not None:
@@ -428,6 +417,36 @@ class _PartitionSync:
         result.counts.seconds_waited = self._usage.seconds_waited
         if self._context.progress is not None:
             self._context.progress(result)
+
+
+def encoded(upsert: Upsert, transform_version: int) -> EncodedUpsert | Failure:
+    """The payload as sorted JSON: what lands, and what tells a moved record from the same.
+
+    Args:
+        upsert: The change.
+        transform_version: Of the exporter; a newer one makes every record look moved.
+
+    Returns:
+        The upsert with its payload as bytes, free of our secrets, or what is wrong with it.
+    """
+    record = upsert.record
+    try:
+        payload = _json(record.payload)
+        if redactor.finds_secrets(payload):
+            record = replace(record, payload=redactor.payload(record.payload))
+            payload = _json(record.payload)
+    except (TypeError, ValueError) as error:
+        return Failure(
+            error=InvalidDataError(
+                f"The {record.entity} {record.external_id} is no JSON: {error}.",
+                external_id=record.external_id,
+            ),
+            entity=record.entity,
+            external_id=record.external_id,
+            url=record.url,
+        )
+    payload_hash = fingerprint(b"%d|%b" % (transform_version, payload))
+    return EncodedUpsert(record, payload, payload_hash, upsert.partial)
 
 
 def _json(payload: object) -> bytes:

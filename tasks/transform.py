@@ -206,6 +206,7 @@ class Transformer:
                 case EncodedUpsert():
                     if self._is_unmoved(item, known.get(item.record.key)):
                         self._seen(write, item.record.key, known)
+                        self._note_version(write, item, known)
                     else:
                         moved.append(item)
                 case Seen():
@@ -338,6 +339,22 @@ class Transformer:
             write.ledger.resolved.append(key)
         if state := known.get(key):
             write.counts.unchanged += len(state.documents)
+
+    def _note_version(
+        self, write: WriteBatch, item: EncodedUpsert, known: Mapping[str, KnownRecord]
+    ) -> None:
+        """A version that moved without the payload: kept, or the item is fetched every time."""
+        state, record = known.get(item.record.key), item.record
+        version = stored_version(self._exporter, record.version)
+        if (
+            state is not None
+            and version not in {None, state.version}
+            and state.payload_hash == item.payload_hash
+            and state.fetched_at <= record.fetched_at
+        ):
+            write.ledger.records.append(
+                replace(state.state(), version=version, fetched_at=record.fetched_at)
+            )
 
     def _delete(self, write: WriteBatch, item: Delete, known: Mapping[str, KnownRecord]) -> None:
         write.ledger.resolved.append(item.key)

@@ -24,7 +24,7 @@ from typing import Any, Final
 
 from langchain_core.documents import Document
 
-from documents.metadata import Author, Container, make_document
+from documents.metadata import NOT_EMBEDDED, Author, Container, make_document
 from documents.principals import group, workspace
 from documents.text import normalize_text
 from exporters.changes import RawRecord
@@ -49,6 +49,34 @@ _PART_MESSAGES = 40
 _PART_CHARACTERS = 4_000
 _PART_GAP_SECONDS = 2 * 3600
 """A day's single messages become one document, unless a pause or their number parts them."""
+
+_SERVICE_SUBTYPES: Final = frozenset(
+    {
+        "bot_add",
+        "bot_disable",
+        "bot_enable",
+        "bot_remove",
+        "channel_archive",
+        "channel_convert_to_private",
+        "channel_convert_to_public",
+        "channel_join",
+        "channel_leave",
+        "channel_name",
+        "channel_posting_permissions",
+        "channel_unarchive",
+        "group_archive",
+        "group_join",
+        "group_leave",
+        "group_name",
+        "group_unarchive",
+        "pinned_item",
+        "reminder_add",
+        "tombstone",
+        "unpinned_item",
+    }
+)
+"""Messages Slack writes itself, about the channel. A new topic or purpose is not among them: these
+are words that somebody chose."""
 
 _TITLE_CHARACTERS = 90
 _FILE_TEXT_CHARACTERS = 100_000
@@ -164,7 +192,9 @@ class _Conversation:
                 mentioned["@" + word] = None
             for link in links(message):
                 urls[link.url] = None
+        nobody_spoke = all(message.get("subtype") in _SERVICE_SUBTYPES for message in messages)
         return {
+            **({NOT_EMBEDDED: True} if nobody_spoke else {}),
             "channel": channel_extra(self.channel),
             "message_count": len(messages),
             "reply_count": len(messages) - 1 if is_thread else 0,
@@ -193,7 +223,8 @@ class _Conversation:
             "user": sender["name"],
             "is_bot": sender["is_bot"],
         }
-        if subtype := message.get("subtype"):
+        # Exports of before 2018 say file_share; Slack has dropped it since, and the files tell.
+        if (subtype := message.get("subtype")) and subtype != "file_share":
             entry["subtype"] = subtype
         if subtype == "thread_broadcast":
             entry["broadcast"] = True
@@ -322,7 +353,7 @@ def permalink(
 def files_of(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """A message's files; until 2018 there was one, under `file`. Deleted ones are left out."""
     files = message.get("files") or ([message["file"]] if message.get("file") else [])
-    return [file for file in files if file.get("mode") != "tombstone"]
+    return [file for file in files if isinstance(file, Mapping) and file.get("mode") != "tombstone"]
 
 
 def ts_key(ts: str) -> tuple[int, int]:

@@ -6,6 +6,7 @@ from itertools import islice
 from documents.errors import DataGettersError
 from exporters.base import ConnectionReport, Outcome, Probe
 from exporters.slack.client import KIND_SCOPES, SlackClient
+from exporters.slack.payloads import SLACKBOT
 from exporters.slack.settings import KINDS
 
 _SAMPLED_CHANNELS = 200
@@ -80,7 +81,11 @@ def _scopes(client: SlackClient) -> Iterator[Probe]:
 
 
 def _people(client: SlackClient) -> Probe:
-    people = [user for user in client.users() if not user.get("is_bot") and not user.get("deleted")]
+    people = [
+        user
+        for user in client.users()
+        if not (user.get("is_bot") or user.get("deleted") or user["id"] == SLACKBOT)
+    ]
     with_email = sum(bool((user.get("profile") or {}).get("email")) for user in people)
     if people and not with_email:
         return Probe(
@@ -116,8 +121,8 @@ def _channels(client: SlackClient, readable: list[str]) -> Probe:
 
 
 def _sample(client: SlackClient, channel_id: str) -> Probe:
-    page = next(client.history(channel_id, oldest=None, latest=None), [])
-    detail = f"{len(page)} messages of {channel_id} in one page"
+    page = next(client.history(channel_id, oldest=None, latest=None), None)
+    detail = f"{len(page.messages) if page else 0} messages of {channel_id} in one page"
     if client.limited_mode:
         return Probe(
             "sample read",
