@@ -87,6 +87,7 @@ class _Rendered:
     """A message as it stands in a document."""
 
     message: Mapping[str, Any]
+    sender: dict[str, Any]
     text: str
     entry: dict[str, Any]
 
@@ -165,7 +166,7 @@ class _Conversation:
             access=self.access,
             url=rendered[0].entry["url"],
             container=self.container,
-            author=self._author(first),
+            author=_author(rendered[0].sender),
             created_at=ts_time(first["ts"]),
             updated_at=_time(last_change),
             thread_id=f"{self.channel['id']}:{first_ts}" if is_thread else None,
@@ -175,9 +176,8 @@ class _Conversation:
     def _extra(self, rendered: list[_Rendered], *, is_thread: bool) -> dict[str, Any]:
         messages = [item.message for item in rendered]
         participants: dict[str, dict[str, Any]] = {}
-        for message in messages:
-            person = self._sender(message)
-            participants.setdefault(person["id"], person)
+        for item in rendered:
+            participants.setdefault(item.sender["id"], item.sender)
         mentioned: dict[str, None] = {}
         urls: dict[str, None] = {}
         for message in messages:
@@ -237,7 +237,7 @@ class _Conversation:
                 reaction["name"]: reaction.get("count") or len(reaction.get("users") or ())
                 for reaction in reactions
             }
-        return _Rendered(message, text, entry)
+        return _Rendered(message, sender, text, entry)
 
     def _sender(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """Who sent a message: a person, or a bot under the name it gave itself."""
@@ -261,10 +261,6 @@ class _Conversation:
             "is_bot": is_bot,
         }
 
-    def _author(self, message: Mapping[str, Any]) -> Author:
-        sender = self._sender(message)
-        return {"id": sender["id"], "name": sender["name"], "email": sender["email"]}
-
     def _title(self, rendered: list[_Rendered]) -> str:
         """The first words said, or the first file, or who began."""
         for item in rendered:
@@ -284,6 +280,10 @@ class _Conversation:
             return line
         fence = "`" * max(3, _longest_backtick_run(text) + 1)
         return f"{line}\n{fence}\n{text}\n{fence}"
+
+
+def _author(sender: Mapping[str, Any]) -> Author:
+    return {"id": sender["id"], "name": sender["name"], "email": sender["email"]}
 
 
 def _parts(rendered: Iterable[_Rendered]) -> Iterator[list[_Rendered]]:

@@ -11,7 +11,7 @@ from exporters.slack.settings import KINDS
 
 _SAMPLED_CHANNELS = 200
 
-_OPTIONAL_SCOPES = {
+OPTIONAL_SCOPES = {
     "users:read": "names of people, and who may read what",
     "users:read.email": "e-mail addresses, by which searches are filtered for a person",
     "usergroups:read": "names of user groups",
@@ -73,9 +73,9 @@ def _scopes(client: SlackClient) -> Iterator[Probe]:
             outcome = Outcome.SKIPPED if readable else Outcome.FAILED
             detail = f"without {lacking[kind]} these conversations are left out"
             yield Probe(f"scopes for {kind}", outcome, detail, hint)
-    missing = [scope for scope in _OPTIONAL_SCOPES if scope not in scopes]
+    missing = [scope for scope in OPTIONAL_SCOPES if scope not in scopes]
     for scope in missing:
-        detail = f"without it there are no {_OPTIONAL_SCOPES[scope]}"
+        detail = f"without it there are no {OPTIONAL_SCOPES[scope]}"
         outcome = Outcome.FAILED if scope == "users:read" else Outcome.SKIPPED
         yield Probe(f"scope {scope}", outcome, detail, hint)
 

@@ -4,60 +4,23 @@ import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 from slack_samples import MakeExporter, Mirror
+from slack_stores import stores_in, sync
 
-from exporters.base import BaseExporter
 from exporters.slack.export_zip import SlackArchiveExporter
-from exporters.slack.settings import SlackSelection
-from processing.custom.slack import add_conversation_context
 from sandbox.slack import SlackSandbox, Workspace
 from sandbox.slack.directory import FULL_BOT_SCOPES
 from stores.opening import open_search
-from stores.settings import StoreSettings
-from tasks.options import SyncOptions
-from tasks.pipeline import SyncContext, sync_partition
-from tasks.results import Counts, PartitionOutcome
-from tasks.stores import Stores, open_stores
 
 MESSAGES = 158
 SERVICE_MESSAGES = 11
 _TOKENS = re.compile(r"<[^>]*>|:[\w+-]+:|&\w+;")
 _WORD = re.compile(r"(?<!\w)[A-Za-z]{3,}(?!\w)")
-
-
-@contextmanager
-def stores_in(folder: Path) -> Iterator[Stores]:
-    stores = open_stores(StoreSettings(data_directory=folder, embedding_model="wordllama"))
-    try:
-        yield stores
-    finally:
-        stores.close()
-
-
-def sync(exporter: BaseExporter, stores: Stores, run_id: str) -> Counts:
-    """Every partition through the pipeline; what was done, all partitions together."""
-    context = SyncContext(
-        exporter=exporter,
-        connection=exporter.connection,
-        connection_id=stores.ledger.connection_id("slack", exporter.connection, "real"),
-        stores=stores,
-        options=SyncOptions(),
-        run_id=run_id,
-        store_name="slack_messages",
-        custom=add_conversation_context,
-    )
-    total = Counts()
-    for partition in exporter.partitions(SlackSelection()):
-        result = sync_partition(context, partition)
-        assert result.outcome is PartitionOutcome.COMPLETED, result.message
-        total.add(result.counts)
-    return total
 
 
 def raw_messages(export: Path) -> list[tuple[str, dict[str, Any]]]:

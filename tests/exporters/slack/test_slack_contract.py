@@ -12,7 +12,7 @@ from sandbox.slack import SlackSandbox, Workspace
 
 
 def busy(workspace: Workspace, clock: HandClock) -> None:
-    """Every kind of conversation with something in it, and a channel with a checkpoint on the way."""
+    """Every kind of conversation, and a channel with a checkpoint on the way."""
     fill(workspace, clock, 2_100, minutes=90)
     for number in range(4):
         root = workspace.post("random", "bob", f"Question {number}", ts=clock.ts(days=number + 1))
