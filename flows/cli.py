@@ -113,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(_run(given))
 
 
-def _run(arguments: list[str]) -> int:
+def _run(arguments: list[str]) -> int:  # noqa: PLR0911 (one way out for each way to end)
     call = Invocation(as_json="--json" in arguments)
     try:
         code = cli.main(args=arguments, prog_name=_PROGRAM, standalone_mode=False, obj=call)

@@ -16,10 +16,11 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.table import Table
 from rich.text import Text
 
 from documents.errors import DataGettersError
-from flows.terminal import counted, notes, number, output, table
+from flows.terminal import counted, notes, number, output, shortened, table
 from tasks.reporting import (
     Event,
     PartitionProgressed,
@@ -37,7 +38,7 @@ _NAMES_SHOWN: Final = 5
 _LINE_SECONDS: Final = 10.0
 """How often a log file is told how far a sync came."""
 
-_ALWAYS: Final = frozenset({"new", "changed", "unchanged", "deleted"})
+_NAME_CHARACTERS: Final = 32
 
 _COLUMNS: Final = (
     ("new", "new"),
@@ -49,6 +50,7 @@ _COLUMNS: Final = (
     ("embedded", "embedded"),
     ("calls", "api_calls"),
 )
+_DISPENSABLE: Final = ("seconds", "embedded", "calls", "unchanged", "outcome")
 
 _STYLES: Final = {
     PartitionOutcome.COMPLETED: "green",
@@ -197,36 +199,35 @@ def _print_result(title: str, result: SyncResult) -> None:
     console.print(escape(summary(result)) if told else f"{escape(title)}: {summary(result)}")
 
 
-def _partition_table(title: str, result: SyncResult, told: list[PartitionResult]) -> object:
+def _partition_table(title: str, result: SyncResult, told: list[PartitionResult]) -> Table:
     total = result.counts
-    columns = [
-        (heading, name) for heading, name in _COLUMNS if heading in _ALWAYS or getattr(total, name)
-    ]
+    columns = [(heading, name) for heading, name in _COLUMNS if getattr(total, name)]
     headings = [heading for heading, _ in columns]
-    made = table(
-        "partition", "outcome", *headings, "seconds",
-        right=(*headings, "seconds"), title=escape(title),
-    )  # fmt: skip
-    made.columns[0].overflow, made.columns[0].no_wrap = "ellipsis", True
-    made.columns[0].max_width = 32
-    made.columns[1].no_wrap = True
-    for partition in told[:_ROWS_SHOWN]:
-        made.add_row(
-            escape(partition.name),
+    rows = [
+        [
+            escape(shortened(partition.name, _NAME_CHARACTERS)),
             f"[{_STYLES[partition.outcome]}]{partition.outcome.value}[/]",
             *(number(getattr(partition.counts, name)) for _, name in columns),
             f"{partition.seconds:.1f}",
-        )
+        ]
+        for partition in told[:_ROWS_SHOWN]
+    ]
     if (rest := len(told) - _ROWS_SHOWN) > 0:
-        made.add_row(f"[dim]and {rest} more[/]")
-    made.add_section()
-    made.add_row(
-        "[bold]all[/]",
-        "",
-        *(number(getattr(total, name)) for _, name in columns),
-        f"{result.seconds:.1f}",
+        rows.append([f"[dim]and {rest} more[/]", *[""] * (len(columns) + 2)])
+    return table(
+        ["partition", "outcome", *headings, "seconds"],
+        rows,
+        title=escape(title),
+        right=(*headings, "seconds"),
+        whole=("partition", "outcome"),
+        dispensable=_DISPENSABLE,
+        totals=[
+            "[bold]all[/]",
+            "",
+            *(number(getattr(total, name)) for _, name in columns),
+            f"{result.seconds:.1f}",
+        ],
     )
-    return made
 
 
 def _worth_a_row(partition: PartitionResult) -> bool:

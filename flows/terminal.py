@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +20,12 @@ INTERRUPTED: Final = 130
 
 _WIDTH: Final = 120
 """Columns where output goes to a file or a pipe, unless COLUMNS says otherwise."""
+
+_GAP: Final = 2
+"""Blanks between two columns of a table."""
+
+_BROKEN_WIDTH: Final = 20
+"""What a column of sentences needs at least."""
 
 
 @cache
@@ -59,33 +66,95 @@ def without_secrets(text: str) -> str:
     return redactor.text(text)
 
 
-def table(*headings: str, right: tuple[str, ...] = (), title: str | None = None) -> "Table":
-    """An empty table in the house's style: a rule below the headings and no other lines.
+def table(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    title: str | None = None,
+    right: Collection[str] = (),
+    whole: Collection[str] = (),
+    dispensable: Sequence[str] = (),
+    totals: Sequence[str] | None = None,
+) -> "Table":
+    """A table in the house's style: a rule below the headings and no other lines.
 
     Args:
         headings: The columns' headings.
-        right: Those of them whose columns hold numbers.
+        rows: A cell for each heading, as rich's markup.
         title: A line above.
+        right: Headings of columns that hold numbers.
+        whole: Headings of columns whose cells are not broken into lines.
+        dispensable: Headings of columns that a narrow terminal can do without, first to go first.
+        totals: A last row, set apart.
     """
+    everything = [headings, *rows, *([totals] if totals else [])]
+    widths = {
+        heading: _width([row[place] for row in everything], whole=heading in {*right, *whole})
+        for place, heading in enumerate(headings)
+    }
+    gone = fitting(widths, dispensable, output().width)
+    kept = [place for place, heading in enumerate(headings) if heading not in gone]
+    made = _plain_table(title)
+    for place in kept:
+        heading = headings[place]
+        made.add_column(
+            heading,
+            justify="right" if heading in right else "left",
+            no_wrap=heading in right or heading in whole,
+            overflow="fold",
+        )
+    for row in rows:
+        made.add_row(*(row[place] for place in kept))
+    if totals:
+        made.add_section()
+        made.add_row(*(totals[place] for place in kept))
+    return made
+
+
+def fitting(widths: Mapping[str, int], dispensable: Sequence[str], width: int) -> set[str]:
+    """The columns to leave out so that a table fits.
+
+    Args:
+        widths: What each column needs.
+        dispensable: The columns that may go, first to go first.
+        width: What there is.
+    """
+    gone: set[str] = set()
+    for heading in dispensable:
+        kept = [needed for name, needed in widths.items() if name not in gone]
+        if sum(kept) + _GAP * (len(kept) - 1) <= width:
+            break
+        gone.add(heading)
+    return gone
+
+
+def _width(cells: Sequence[str], *, whole: bool) -> int:
+    """What a column needs: its longest cell, or some words of it where it may be broken."""
+    from rich.text import Text  # noqa: PLC0415 (not needed by --help)
+
+    longest = max(Text.from_markup(cell).cell_len for cell in cells)
+    return longest if whole else min(longest, _BROKEN_WIDTH)
+
+
+def _plain_table(title: str | None) -> "Table":
     from rich import box  # noqa: PLC0415 (not needed by --help)
     from rich.table import Table  # noqa: PLC0415 (not needed by --help)
 
-    made = Table(
+    return Table(
         box=box.SIMPLE_HEAD,
         show_edge=False,
         pad_edge=False,
-        padding=(0, 1),
+        collapse_padding=True,
         title=title,
         title_justify="left",
         title_style="bold",
         header_style="dim",
     )
-    for heading in headings:
-        if heading in right:
-            made.add_column(heading, justify="right", no_wrap=True)
-        else:
-            made.add_column(heading, overflow="fold")
-    return made
+
+
+def shortened(text: str, length: int) -> str:
+    """A name of at most so many characters."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def number(value: int) -> str:

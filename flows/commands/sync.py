@@ -71,9 +71,7 @@ def _command(manifest: SourceManifest) -> click.Command:
                 *options_of(SyncOptions, only=SyncOptions.offered),
             ],
             "Output": [
-                click.Option(
-                    ["--json", "as_json"], is_flag=True, help="Print the result as JSON."
-                ),
+                click.Option(["--json", "as_json"], is_flag=True, help="Print the result as JSON."),
                 verbose_parameter(),
             ],
         },
@@ -170,12 +168,13 @@ def _flow(manifest: SourceManifest) -> Callable[..., Any]:
     from flows.source_sync import source_sync  # noqa: PLC0415 (imports Prefect)
 
     def run(*, credentials: str | None, options: Any, return_state: bool, **selection: Any) -> Any:
+        del return_state
         return source_sync(
             source=manifest.name,
             selection=selection,
             credentials=credentials,
             options=options,
-            return_state=return_state,
+            return_state=True,
         )
 
     return run
