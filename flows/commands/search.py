@@ -142,7 +142,7 @@ def _show(results: "list[SearchResult]", query: str) -> None:
 
     console = output()
     if all(result.found_by == {"vectors"} for result in results):
-        notes().print("[dim]No document has these words; these are nearest in meaning.[/]")
+        notes().print("[dim]None of these has the words you gave; they are nearest in meaning.[/]")
     for number, result in enumerate(results, start=1):
         metadata = result.document.metadata
         container = (metadata.get("container") or {}).get("name") or ""

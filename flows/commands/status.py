@@ -150,7 +150,7 @@ def _partitions(connection: str, partitions: "list[PartitionState]") -> Any:
         rows,
         title=f"Partitions of {escape(connection)}",
         right=("items",),
-        whole=("partition", "kind", "cursor", "last change"),
+        whole=("partition", "kind", "last change"),
         dispensable=("last change", "kind"),
     )
 
