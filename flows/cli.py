@@ -93,9 +93,9 @@ def _print_version(ctx: click.Context, parameter: click.Parameter, value: bool) 
     ],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=examples(
-        "data-getters sources                        what can be synced, and what it needs",
-        "data-getters check slack                    whether the token and its scopes will do",
-        "data-getters sync slack --days-ago 7        fetch, embed and store",
+        "data-getters sources                        what there is",
+        "data-getters check slack                    try token and scopes",
+        "data-getters sync slack --days-ago 7        fetch, embed, store",
         'data-getters search "who is on call?"       ask',
     )
     + "\n\nExit codes: 0 done, 1 failed, 2 partly failed, 64 bad usage, 130 stopped with Ctrl-C.",

@@ -114,7 +114,7 @@ def _expected(detail: ErrorDetails) -> str:
     bounds = detail.get("ctx", {})
     match detail["type"]:
         case "greater_than_equal":
-            return f"{bounds['ge']} or more"
+            return f"{bounds['ge']:g} or more"
         case "less_than_equal":
-            return f"{bounds['le']} or less"
+            return f"{bounds['le']:g} or less"
     return detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")

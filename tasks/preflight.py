@@ -14,6 +14,7 @@ from stores.ledger.ledger import Ledger
 from stores.settings import StoreSettings, load_store_settings
 from tasks.session import open_exporter, parsed_selection
 from tasks.settings import load_task_settings
+from tasks.stores import exists, nearest_folder
 
 
 def check_request(
@@ -42,7 +43,7 @@ def check_request(
 
 def _check_ledger(settings: StoreSettings) -> None:
     location = settings.ledger_location
-    if location.scheme == "sqlite" and not Path(location.address).exists():
+    if location.scheme == "sqlite" and not exists(Path(location.address)):
         _check_folder(Path(location.address))
         return
     ledger = Ledger.open(settings.ledger or settings.embedded_file)
@@ -56,7 +57,7 @@ def _check_ledger(settings: StoreSettings) -> None:
 
 def _check_folder(path: Path) -> None:
     """Whether a file that is not there yet can be made."""
-    folder = next(parent for parent in path.parents if parent.exists())
+    folder = nearest_folder(path)
     if not folder.is_dir():
         raise StoreUnavailableError(
             f"The folder of the store {path} cannot be made: {folder} is a file.",

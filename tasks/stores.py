@@ -8,6 +8,7 @@ from pathlib import Path
 from documents.errors import ConfigurationError
 from stores.base import DocumentIndex, VectorStore
 from stores.embeddings import EmbeddingModel
+from stores.errors import StoreUnavailableError
 from stores.ledger.ledger import Ledger
 from stores.ledger.types import ConnectionState
 from stores.opening import open_document_index, open_embeddings, open_search, open_vector_store
@@ -140,9 +141,27 @@ def open_searcher(settings: StoreSettings | None = None) -> Iterator[Searcher]:
 
 def _is_new(path: Path) -> bool:
     """Whether there is no file yet, and one could be made: nothing was stored there so far."""
-    if path.exists():
-        return False
-    return next(parent for parent in path.parents if parent.exists()).is_dir()
+    return not exists(path) and nearest_folder(path).is_dir()
+
+
+def exists(path: Path) -> bool:
+    """Whether there is a file.
+
+    Raises:
+        StoreUnavailableError: A folder above it may not be looked into.
+    """
+    try:
+        return path.exists()
+    except OSError as error:
+        raise StoreUnavailableError(
+            f"The store {path} cannot be looked for: {error.strerror}.",
+            hint="Choose another path, or ask for permission to its folder.",
+        ) from error
+
+
+def nearest_folder(path: Path) -> Path:
+    """The first of the folders above a path that is there; it may be a file, by mistake."""
+    return next(parent for parent in path.parents if exists(parent))
 
 
 def existing_ledger(settings: StoreSettings | None = None) -> tuple[Ledger | None, str]:

@@ -21,7 +21,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
     epilog=examples(
         'data-getters search "why did the payment service time out?"',
         "data-getters search refunds --in support --after 2026-01-01",
-        "data-getters search '\"exact words\" and more' --as-user ana@example.com --json",
+        "data-getters search '\"exact words\" and more' --as-user ana@acme.com --json",
     )
 )
 @click.argument("query")
