@@ -12,7 +12,8 @@ it.
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from threading import Event
 from time import monotonic
 from typing import Final
 
@@ -37,6 +38,7 @@ from exporters.changes import (
     Withheld,
 )
 from exporters.errors import CursorExpiredError, ExportError, InvalidDataError, Severity
+from exporters.limiter import WaitInterruptedError
 from exporters.redaction import redactor
 from stores.ledger.leases import Lease
 from tasks.conveyor import Conveyor
@@ -80,6 +82,7 @@ class SyncContext:
         lease: What lets this run write.
         progress: Told after each commit.
         on_wait: Told about once a second while a call waits: seconds left, and for what.
+        stop: When set, partitions stop at their next change and in the middle of a wait.
     """
 
     exporter: BaseExporter
@@ -93,6 +96,7 @@ class SyncContext:
     lease: Lease | None = None
     progress: Progress | None = None
     on_wait: Callable[[str, float, str], None] | None = None
+    stop: Event = field(default_factory=Event)
 
 
 class PartitionFailedError(DataGettersError):
@@ -199,6 +203,8 @@ class _PartitionSync:
 
     def _take(self, change: Change) -> None:
         """Sorts one change into the batch, or acts on it when it concerns the whole partition."""
+        if self._context.stop.is_set():
+            raise WaitInterruptedError("The run was stopped.")
         match change:
             case Listed():
                 self._waiting.append(change)
@@ -378,7 +384,8 @@ class _PartitionSync:
     def _reporting(self) -> Iterator[None]:
         """Counts calls and time, and turns what stops the partition into one kind of error."""
         result = self._result
-        with track_calls(on_wait=self._tell_waiting) as self._usage:
+        stop = self._context.stop
+        with track_calls(on_wait=self._tell_waiting, stop=stop) as self._usage:
             try:
                 yield
             except DataGettersError as error:

@@ -329,6 +329,10 @@ def _translate(error: apsw.Error, path: Path) -> StoreError:  # noqa: PLR0911
                 f"The store {path} is read-only.",
                 hint="Make the file and its folder writable, or choose another path.",
             )
+        case apsw.IOError() | apsw.CantOpenError() if path.is_dir():
+            return StoreUnavailableError(
+                f"The store {path} is a folder.", hint="Choose another path, or move it away."
+            )
         case apsw.CantOpenError() | apsw.AuthError() | apsw.PermissionsError():
             return StoreUnavailableError(
                 f"The store {path} cannot be opened.",
