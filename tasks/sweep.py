@@ -7,6 +7,7 @@ from exporters.base import BaseExporter, Partition
 from exporters.changes import Change, Complete, Delete, DeleteReason
 from stores.ledger.known import KnownRecord
 from stores.ledger.ledger import Ledger
+from tasks.batches import Swept
 from tasks.options import SyncOptions
 
 
@@ -103,7 +104,7 @@ class Sweeper:
     def _deletes(self) -> Iterator[Change]:
         for record in self._unseen():
             entity, _, external_id = record.key.partition(":")
-            yield Delete(entity, external_id, DeleteReason.PURGED)
+            yield Swept(entity, external_id, DeleteReason.PURGED)
 
     def _unseen(self) -> Iterator[KnownRecord]:
         for page in self._ledger.unseen_records(

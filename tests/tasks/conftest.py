@@ -51,9 +51,7 @@ credentials:
 
 
 @pytest.fixture
-def installed(
-    tmp_path: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Bench]:
+def installed(tmp_path: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     """The bench, with its source installed as a package of its own and its stores as settings."""
     site = tmp_path / "site"
     (site / "scripted_package").mkdir(parents=True)

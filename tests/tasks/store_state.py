@@ -53,9 +53,7 @@ def state_of(stores: Stores, *, people: tuple[str, ...] = ()) -> dict[str, Any]:
 
 
 def _partition(stores: Stores, partition: Any) -> dict[str, Any]:
-    records = [
-        record for page in stores.ledger.records_of(partition.id) for record in page
-    ]
+    records = [record for page in stores.ledger.records_of(partition.id) for record in page]
     landed = {
         row.ref: row.row.payload
         for row in stores.raw.read_many([r.raw_ref for r in records if r.raw_ref])

@@ -231,8 +231,6 @@ def test_a_document_that_moves_to_another_record_of_the_batch_stays(bench: Bench
 
     bench.vendor.says(put(1, documents=[document("x"), document("y")]), put(2, documents=[]))
     bench.sync()
-    bench.vendor.says(
-        put(2, documents=[document("x")]), put(1, documents=[document("y")])
-    )
+    bench.vendor.says(put(2, documents=[document("x")]), put(1, documents=[document("y")]))
     bench.sync()
     assert bench.texts() == {"x": "x", "y": "y"}
