@@ -183,11 +183,20 @@ class _PartitionSync:
         self._begin_batch()
         self._waiting, self._waiting_bytes = [], 0
         with self._carrying():
-            for change in self._context.exporter.pull(self._partition, cursor):
+            for change in self._pulled(cursor):
                 self._take(change)
             self._settle()
             self._batch.closes_listing = True
             self._flush()
+
+    def _pulled(self, cursor: Cursor | None) -> Iterator[Change]:
+        """What the source says. When it fails, what it said before is committed first."""
+        try:
+            yield from self._context.exporter.pull(self._partition, cursor)
+        except Exception:
+            self._flush()
+            self._conveyor.drain()
+            raise
 
     def _take(self, change: Change) -> None:
         """Sorts one change into the batch, or acts on it when it concerns the whole partition."""

@@ -1,6 +1,8 @@
 """Fixtures of the pipeline's tests."""
 
+import shutil
 import sys
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +13,7 @@ _TESTS = Path(__file__).parents[1]
 sys.path[:0] = [str(path) for path in (_TESTS.parent, _TESTS) if str(path) not in sys.path]
 
 from scripted_source import MODEL, VENDORS  # noqa: E402
+from watched_stores import LAYOUTS  # noqa: E402
 from workbench import Bench  # noqa: E402
 
 from exporters.registry import sources  # noqa: E402
@@ -27,9 +30,20 @@ def layout() -> str:
     return "one file"
 
 
+@pytest.fixture(scope="session")
+def empty_stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Folders with empty stores, to be copied: making them takes longer than a test."""
+    folders = {}
+    for layout in LAYOUTS:
+        folders[layout] = tmp_path_factory.mktemp("empty")
+        Bench(folders[layout], layout).close_after_opening()
+    return folders
+
+
 @pytest.fixture
-def bench(tmp_path: Path, layout: str) -> Iterator[Bench]:
+def bench(tmp_path: Path, layout: str, empty_stores: dict[str, Path]) -> Iterator[Bench]:
     """A vendor with one room and empty stores."""
+    shutil.copytree(empty_stores[layout], tmp_path / "data")
     bench = Bench(tmp_path / "data", layout)
     yield bench
     bench.close()

@@ -96,6 +96,13 @@ class Bench:
         """Everything the stores hold."""
         return state_of(self.stores, people=people)
 
+    def close_after_opening(self) -> None:
+        """Makes the stores, with all their tables."""
+        self.stores.index.delete(["nothing"])
+        if self.stores.vectors is not None:
+            self.stores.vectors.delete(["nothing"])
+        self.close()
+
     def close(self) -> None:
         """Closes the stores; the next use opens them again."""
         if self._stores is not None:
