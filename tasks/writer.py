@@ -263,11 +263,13 @@ class PartitionRewriter:
         """
         changed = 0
         for page in self._stores.ledger.records_of(self._partition_id):
-            stored = self._stores.index.get([d.id for record in page for d in record.documents])
+            # Compared with what the ledger says, not the index: a run that was killed may have
+            # written the index and not the vectors.
+            known = {d.id: d.content_hash for record in page for d in record.documents}
             rewritten: dict[str, Document] = {}
-            for identifier, document in stored.items():
+            for identifier, document in self._stores.index.get(list(known)).items():
                 new = self._with_container(document, container, extra)
-                if new.metadata["content_hash"] != document.metadata.get("content_hash"):
+                if known[identifier] not in {new.metadata["content_hash"], _NOTHING}:
                     rewritten[identifier] = new
             if not rewritten:
                 continue

@@ -12,6 +12,7 @@ import pytest
 _TESTS = Path(__file__).parents[1]
 sys.path[:0] = [str(path) for path in (_TESTS.parent, _TESTS) if str(path) not in sys.path]
 
+from fork_server import ForkServer, running_fork_server  # noqa: E402
 from scripted_source import MODEL, VENDORS  # noqa: E402
 from watched_stores import LAYOUTS  # noqa: E402
 from workbench import Bench  # noqa: E402
@@ -84,3 +85,11 @@ def installed(tmp_path: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> 
     sources.cache_clear()
     yield bench
     sources.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def fork_server() -> Iterator[ForkServer]:
+    """Starts children quickly."""
+    modules = ["tasks.pipeline", "tasks.stores", "contract_kill_and_resume", "pyarrow.parquet"]
+    with running_fork_server(modules) as server:
+        yield server
