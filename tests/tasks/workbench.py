@@ -11,6 +11,7 @@ from store_state import state_of
 from watched_stores import Watch, WatchedIndex, settings_in, watched
 
 from stores.ledger.types import DeadLetter
+from stores.sqlite.database import EmbeddedDatabase
 from tasks.options import SyncOptions
 from tasks.pipeline import PartitionFailedError, SyncContext, sync_partition
 from tasks.results import PartitionResult
@@ -87,6 +88,11 @@ class Bench:
             (document.id or "").split(":", 3)[3]: document.page_content
             for document in self.stores.index.iterate()
         }
+
+    def database(self) -> EmbeddedDatabase:
+        """The file of the ledger."""
+        assert self.stores.ledger.database is not None
+        return self.stores.ledger.database
 
     def letters(self) -> list[DeadLetter]:
         """What is set aside."""
