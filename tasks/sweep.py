@@ -101,9 +101,7 @@ class Sweeper:
         except ExportError as error:
             if error.severity is not Severity.ITEM:
                 raise
-            return [
-                Failure(error=error, entity=entity, external_id=external_id, url=record.url)
-            ]
+            return [Failure(error=error, entity=entity, external_id=external_id, url=record.url)]
 
     def _by_guard(self, unseen: int, known: int, *, allowed: bool) -> Iterator[Change]:
         if unseen == known:

@@ -148,7 +148,8 @@ class Transformer:
                 case Delete():
                     self._delete(write, item, known)
                 case AccessChange():
-                    self._change_access(write, item, known)
+                    if not self._change_access(write, item, known):
+                        continue
             self._consecutive_failures = 0
         self._embed(write, fresh)
         written = {document.document.id for document in write.documents}
@@ -328,11 +329,26 @@ class Transformer:
 
     def _change_access(
         self, write: WriteBatch, item: AccessChange, known: Mapping[str, KnownRecord]
-    ) -> None:
+    ) -> bool:
+        """Gives the documents of a record a new access list; tells whether it is one."""
         state = known.get(item_key(item) or "")
+        try:
+            access = normalize_access(item.access)
+        except ValueError as error:
+            invalid = InvalidDataError(
+                f"The new access of the {item.entity} {item.external_id} makes no sense: {error}.",
+                external_id=item.external_id,
+            )
+            failure = Failure(
+                error=invalid,
+                entity=item.entity,
+                external_id=item.external_id,
+                url=state.url if state else None,
+            )
+            self._fail(write, failure)
+            return False
         if state is None:
-            return
-        access = normalize_access(item.access)
+            return True
         new_hash = access_hash(access)
         moved = [document for document in state.documents if document.access_hash != new_hash]
         for document in moved:
@@ -341,6 +357,7 @@ class Transformer:
         write.ledger.documents[state.key] = tuple(
             replace(document, access_hash=new_hash) for document in state.documents
         )
+        return True
 
     def _fail(self, write: WriteBatch, failure: Failure, raw_ref: str | None = None) -> None:
         key = item_key(failure)

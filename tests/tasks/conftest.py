@@ -2,8 +2,6 @@
 
 import shutil
 import sys
-import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -19,6 +19,7 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -42,7 +43,6 @@ STEPS = (
     "ledger.commit done",
 )
 """Where a write may be cut off: each of these is a place between two acknowledgements."""
-
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,14 +147,14 @@ def rehearse(rehearsal: Rehearsal, folder: Path, phase: int) -> dict[str, Any]:
     return {"steps": dict(watch.counts), "cpu": used.ru_utime + used.ru_stime}
 
 
-def rehearse_until(rehearsal: Rehearsal, folder: Path, phase: int, step: str, time: int) -> None:
+def rehearse_until(rehearsal: Rehearsal, phase: int, step: str, time: int, folder: Path) -> None:
     """Runs until a step is taken for the n-th time, and is killed there."""
     watch = Watch()
     watch.kills(step, time)
     rehearsal.run(folder, phase, watch)
 
 
-def rehearse_for(rehearsal: Rehearsal, folder: Path, phase: int, seconds: float) -> None:
+def rehearse_for(rehearsal: Rehearsal, phase: int, seconds: float, folder: Path) -> None:
     """Runs until some CPU seconds are used up; then the kernel ends it, wherever it is."""
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_PROF, seconds)
@@ -262,9 +262,7 @@ class KillAndResume:
         for time in range(1, checkpoints + 1):
             assert self.killed_and_resumed(
                 rehearsal, undisturbed, phase, tmp_path / f"{time}",
-                lambda folder, time=time: fork_server.run(
-                    rehearse_until, rehearsal, folder, phase, "checkpoint", time
-                ),
+                partial(fork_server.run, rehearse_until, rehearsal, phase, "checkpoint", time),
             )  # fmt: skip
 
     @pytest.mark.parametrize("step", STEPS)
@@ -274,6 +272,7 @@ class KillAndResume:
         undisturbed: Undisturbed,
         phase: int,
         step: str,
+        *,
         fork_server: ForkServer,
         tmp_path: Path,
     ) -> None:
@@ -282,9 +281,7 @@ class KillAndResume:
         for time in sorted({(taken + 1) // 2, taken}):
             assert self.killed_and_resumed(
                 rehearsal, undisturbed, phase, tmp_path / f"{time}",
-                lambda folder, time=time: fork_server.run(
-                    rehearse_until, rehearsal, folder, phase, step, time
-                ),
+                partial(fork_server.run, rehearse_until, rehearsal, phase, step, time),
             )  # fmt: skip
 
     def test_killed_at_any_moment(
@@ -294,15 +291,13 @@ class KillAndResume:
         fork_server: ForkServer,
         tmp_path: Path,
     ) -> None:
-        dice = random.Random(20260301)
+        dice = random.Random(20260301)  # noqa: S311 (moments, not secrets)
         killed = 0
         for number in range(self.random_moments):
             phase = number % rehearsal.phases
             moment = dice.uniform(0.05, 0.95) * undisturbed.cpu[phase]
             killed += self.killed_and_resumed(
                 rehearsal, undisturbed, phase, tmp_path / f"{number}",
-                lambda folder, phase=phase, moment=moment: fork_server.run(
-                    rehearse_for, rehearsal, folder, phase, moment
-                ),
+                partial(fork_server.run, rehearse_for, rehearsal, phase, moment),
             )  # fmt: skip
         assert killed > self.random_moments / 2

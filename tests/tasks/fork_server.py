@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 _SIZE = struct.Struct("!Q")
 
@@ -61,13 +61,13 @@ def running_fork_server(modules: Sequence[str]) -> Iterator[ForkServer]:
         process.stdin.close()
 
 
-def _send(file: BinaryIO, value: Any) -> None:
+def _send(file: IO[bytes], value: Any) -> None:
     data = pickle.dumps(value)
     file.write(_SIZE.pack(len(data)) + data)
     file.flush()
 
 
-def _receive(file: BinaryIO) -> Any:
+def _receive(file: IO[bytes]) -> Any:
     [size] = _SIZE.unpack(file.read(_SIZE.size))
     return pickle.loads(file.read(size))  # noqa: S301 (our own child)
 

@@ -94,9 +94,7 @@ class TestSweeps:
         assert "--max-delete-percent 100" in result.message
         assert filled.stores.index.count() == 10
 
-    def test_an_empty_listing_deletes_everything_when_a_person_says_so(
-        self, filled: Bench
-    ) -> None:
+    def test_an_empty_listing_deletes_everything_when_a_person_says_so(self, filled: Bench) -> None:
         filled.vendor.says(WHOLE)
         assert filled.sync(max_delete_percent=100).counts.deleted == 10
         assert filled.stores.index.count() == 0
@@ -135,9 +133,7 @@ class TestSweeps:
         assert filled.sync().counts.deleted == 0
         assert filled.stores.index.count() == 10
 
-    def test_an_item_that_moves_while_its_old_partition_is_swept_stays(
-        self, filled: Bench
-    ) -> None:
+    def test_an_item_that_moves_while_its_old_partition_is_swept_stays(self, filled: Bench) -> None:
         filled.vendor.rooms.append(Room("r2", says=[put(9), WHOLE]))
         moved: list[object] = []
 
@@ -179,7 +175,7 @@ class TestSweeps:
 
     def test_nor_when_it_came_before_the_listing_was_resumed(self, filled: Bench) -> None:
         failure = Failure(error=InvalidDataError("something odd"))
-        page = [failure, *missing(3), Checkpoint({"at": 1})]
+        page: list[Entry] = [failure, *missing(3), Checkpoint({"at": 1})]
         filled.vendor.says(*page, TransientError("away"))
         filled.failing_sync(fresh=True)
         filled.vendor.says(*page, WHOLE)
@@ -201,7 +197,7 @@ class TestSweeps:
         assert filled.letters() == []
 
     def test_a_resumed_listing_sweeps_what_neither_part_showed(self, filled: Bench) -> None:
-        first = [*[put(n) for n in range(5)], Checkpoint({"at": 1})]
+        first: list[Entry] = [*[put(n) for n in range(5)], Checkpoint({"at": 1})]
         filled.vendor.says(*first, TransientError("away"))
         filled.failing_sync(fresh=True)
         filled.vendor.says(*first, *[put(n) for n in range(5, 9)], WHOLE)
@@ -294,9 +290,7 @@ def test_a_partition_that_vanished_or_cannot_be_read_keeps_its_documents(filled:
     [partition] = filled.context().exporter.partitions(None)
     assert partition.unreadable
     assert filled.state()["documents"] == before["documents"]
-    assert filled.stores.ledger.partitions(
-        filled.stores.ledger.connection_id(SOURCE, "W1", "W1")
-    )
+    assert filled.stores.ledger.partitions(filled.stores.ledger.connection_id(SOURCE, "W1", "W1"))
 
 
 def test_a_listed_item_whose_loading_says_it_is_gone_is_deleted(filled: Bench) -> None:

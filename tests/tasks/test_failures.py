@@ -101,9 +101,7 @@ class TestDeadLetters:
         [letter] = bench.letters()
         assert (letter.attempts, letter.run_id) == (2, "run-2")
 
-    def test_an_item_that_goes_through_later_is_no_dead_letter_any_more(
-        self, bench: Bench
-    ) -> None:
+    def test_an_item_that_goes_through_later_is_no_dead_letter_any_more(self, bench: Bench) -> None:
         bench.vendor.says(put(1, broken="odd"), fails(2))
         bench.sync()
         bench.vendor.mended = True
@@ -112,9 +110,7 @@ class TestDeadLetters:
         assert bench.letters() == []
         assert set(bench.texts()) == {"1", "2"}
 
-    def test_an_item_that_cannot_be_loaded_is_tried_at_the_next_listing(
-        self, bench: Bench
-    ) -> None:
+    def test_an_item_that_cannot_be_loaded_is_tried_at_the_next_listing(self, bench: Bench) -> None:
         def refuse() -> list[Any]:
             raise NotFoundError("The note 2 is not there.")
 

@@ -100,7 +100,7 @@ def next_sync() -> list[Entry]:
 
 def open_scripted(phase: int) -> BaseExporter:
     """The exporter of a phase; two rooms, the second of which stays as it is."""
-    quiet = [*[put(f"q{number}") for number in range(6)], Checkpoint({"quiet": True})]
+    quiet: list[Entry] = [*[put(f"q{number}") for number in range(6)], Checkpoint({"quiet": True})]
     says = [first_sync, next_sync][phase]()
     return ScriptedExporter(Vendor(rooms=[Room("r1", says=says), Room("r2", says=quiet)]))
 

@@ -231,9 +231,12 @@ class TestLeases:
                     pass
             else:
                 # By the clock the lease is over: another may take it, and the first one learns so.
-                with ledger.lease("sync", run_id="second"), pytest.raises(LeaseLostError):
-                    with ledger._backend.write() as connection:
-                        lease.verify(connection)
+                with (
+                    ledger.lease("sync", run_id="second"),
+                    pytest.raises(LeaseLostError),
+                    ledger._backend.write() as connection,
+                ):
+                    lease.verify(connection)
 
 
 class TestStopping:
