@@ -38,8 +38,8 @@ BUSY_TIMEOUT_MS: Final = 30_000
 """How long to wait for another process that is writing."""
 
 _PAGE_BYTES: Final = 16_384
-"""Four times SQLite's default: vectors and texts span fewer pages, so a scan of 100,000 vectors
-takes 12 ms of CPU instead of 17, and loading documents a tenth less."""
+"""Four times SQLite's default: vectors and texts span fewer pages, so a search among 100,000
+vectors takes 44 ms of CPU instead of 54, loading them a fifth less, loading documents a tenth."""
 
 _WAL_PAGES: Final = 2_048
 """Pages (32 MiB) in the write-ahead log before it is folded into the file."""
