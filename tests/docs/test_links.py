@@ -9,6 +9,7 @@ import pytest
 from example_package import EXAMPLE, ROOT
 from pages import anchors, commands, links, pages
 
+from exporters.registry import sources
 from flows.cli import cli
 
 PAGES = pages()
@@ -141,3 +142,8 @@ def test_no_page_and_no_example_names(what: str) -> None:
         if NOT_FOR_PAGES[what].search(line)
     ]
     assert found == []
+
+
+def test_the_page_that_a_manifest_names_exists(example: Path) -> None:
+    for manifest in sources().values():
+        assert (ROOT / manifest.documentation).is_file(), manifest.name
