@@ -65,6 +65,7 @@ class SourceManifest(BaseModel):
         distribution: The distribution that brings the source.
         documentation: Where its page is.
         credentials: The secrets it needs, by field name.
+        credentials_page: Web page that says how a person makes them, in most cases the vendor's.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -81,6 +82,7 @@ class SourceManifest(BaseModel):
     distribution: str = "prefect-data-getters"
     documentation: str = ""
     credentials: Mapping[str, CredentialField] = Field(default_factory=dict)
+    credentials_page: str | None = Field(default=None, pattern=r"^https://\S+$")
 
     def missing_packages(self) -> list[str]:
         """Modules it needs that are not installed."""

@@ -12,9 +12,8 @@ from threading import Lock
 from typing import Any, Final
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from documents.errors import ConfigurationError
 from documents.registry import document_types
 from exporters.base import BaseExporter, Partition
 from exporters.limiter import WaitInterruptedError
@@ -142,21 +141,7 @@ def parsed_selection(manifest: SourceManifest, fields: Mapping[str, Any]) -> Any
     Raises:
         ConfigurationError: A field does not exist or its value makes no sense.
     """
-    selection_type = manifest.load(manifest.exporter).selection_type
-    try:
-        return selection_type.model_validate(fields)
-    except ValidationError as error:
-        raise ConfigurationError(wrong_value(error)) from None
-
-
-def wrong_value(error: ValidationError) -> str:
-    """The first complaint of a validation as a sentence."""
-    first = error.errors(include_url=False)[0]
-    name = ".".join(map(str, first["loc"]))
-    if first["type"] == "extra_forbidden":
-        return f"There is no option {name!r}."
-    expected = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    return f"{name} is {first['input']!r}; expected: {expected}."
+    return manifest.load(manifest.exporter).selection_type.of(fields)
 
 
 _sessions: Final[dict[str, SyncSession]] = {}

@@ -53,6 +53,8 @@ class Stores:
         if self.vectors is not None:
             self.vectors.close()
         self.ledger.close()
+        if self.ledger.database is not None:
+            self.ledger.database.close()
         self.raw.close()
 
 

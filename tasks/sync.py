@@ -203,7 +203,7 @@ def end_state(result: SyncResult) -> State[Any]:
     )
     attention = result.with_outcome(PartitionOutcome.ATTENTION)
     if attention:
-        held = " ".join(partition.message for partition in attention if partition.held_back)
+        held = " ".join(partition.message for partition in attention if partition.message)
         aside = f" {counts.failed} items were set aside." if counts.failed else ""
         return Completed(name=ATTENTION, message=f"{done}{aside} {held}".strip())
     return Completed(message=done)

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 
 from exporters.base import Selection
 from exporters.settings import Bytes, RateLimit, SourceSettings, Unit
+from exporters.slack.zip_file import open_export
 
 Kind = Literal["public", "private", "group_dm", "dm"]
 """Public channel, private channel, direct message of several people, of two."""
@@ -132,6 +133,19 @@ class SlackSelection(Selection):
     def _no_empty_list(cls, value: Any) -> Any:
         """A form sends an empty list for an empty field; that means all, not none."""
         return value or None
+
+    @field_validator("export_zip")
+    @classmethod
+    def _is_export(cls, path: Path | None) -> Path | None:
+        """Refuses what cannot be an export before stores or servers are touched.
+
+        Raises:
+            ConfigurationError: See `open_export`.
+        """
+        if path is not None:
+            opened, _ = open_export(path)
+            opened.close()
+        return path
 
     @field_validator("workspace_url")
     @classmethod
