@@ -264,7 +264,7 @@ class EmbeddedDatabase:
         connection = self._connect(os.fspath(self.path), flags)
         try:
             connection.execute("PRAGMA schema_version").fetchall()
-        except apsw.CantOpenError:
+        except (apsw.CantOpenError, apsw.ReadOnlyError):
             connection.close()
             if not self._lies_still():
                 raise
