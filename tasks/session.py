@@ -4,6 +4,7 @@ Tasks are given a `SyncRequest`, which is small and holds no secret, and find th
 in their process. In another process (a Dask or Ray worker) the session is opened there.
 """
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from documents.registry import document_types
 from exporters.base import BaseExporter, Partition
+from exporters.limiter import WaitInterruptedError
 from exporters.registry import SourceManifest, source
 from exporters.settings import load_settings
 from tasks.credentials import find_credentials
@@ -143,12 +145,21 @@ def parsed_selection(manifest: SourceManifest, fields: Mapping[str, Any]) -> Any
 
 
 _sessions: Final[dict[str, SyncSession]] = {}
+_ended: Final[deque[str]] = deque(maxlen=100)
+"""The last runs that came to their end in this process."""
+
 _lock: Final = Lock()
 
 
 def session_of(request: SyncRequest) -> SyncSession:
-    """The session of a run in this process, opened by the first who asks."""
+    """The session of a run in this process, opened by the first who asks.
+
+    Raises:
+        WaitInterruptedError: The run was stopped before the caller, one of its tasks, began.
+    """
     with _lock:
+        if request.run_id in _ended:
+            raise WaitInterruptedError("The run was stopped.")
         session = _sessions.get(request.run_id)
         if session is None:
             session = _sessions[request.run_id] = SyncSession(request)
@@ -159,6 +170,7 @@ def end_session(request: SyncRequest) -> None:
     """Closes the session of a run, if there is one in this process."""
     with _lock:
         session = _sessions.pop(request.run_id, None)
+        _ended.append(request.run_id)
     if session is not None:
         session.close()
 

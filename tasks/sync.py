@@ -127,15 +127,22 @@ def _recorded(request: SyncRequest) -> Iterator[SyncSession]:
             try:
                 yield session
             except BaseException as error:
-                told = error.sentence() if isinstance(error, DataGettersError) else repr(error)
+                # Partitions run in other threads: they would go on to their end unless told.
+                session.context.stop.set()
                 ledger.finish_run(
                     request.run_id,
                     RunState.FAILED if isinstance(error, Exception) else RunState.CANCELLED,
-                    message=redactor.text(told),
+                    message=redactor.text(_reason(error)),
                 )
                 raise
     finally:
         end_session(request)
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, DataGettersError):
+        return error.sentence()
+    return repr(error) if isinstance(error, Exception) else "Stopped before its end."
 
 
 def _sync(session: SyncSession) -> SyncResult:

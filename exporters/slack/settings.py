@@ -87,12 +87,14 @@ class SlackSelection(Selection):
 
     channels: list[str] | None = Field(
         default=None,
+        examples=["general,support"],
         description="Names (with or without #) or ids of channels; none means all that the token "
         "can read.",
     )
     days_ago: int | None = Field(
         default=None,
         ge=0,
+        examples=[7],
         description="How many days the first sync of a channel goes back; empty means to its "
         "beginning. For a channel synced before: how far back to list again.",
     )
@@ -117,6 +119,7 @@ class SlackSelection(Selection):
     )
     export_zip: Path | None = Field(
         default=None,
+        examples=["export.zip"],
         description="A workspace export ZIP to read instead of asking Slack.",
     )
     workspace_url: str | None = Field(
