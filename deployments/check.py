@@ -126,6 +126,8 @@ def _deployment(deployment: Deployment) -> Iterator[str]:
 def _schedule(schedule: Schedule) -> Iterator[str]:
     if schedule.active:
         yield "`active: true` starts it again where somebody paused it; leave it out."
+    if schedule.parameters:
+        yield "Prefect empties its parameters when somebody pauses it; make it a deployment."
     if (schedule.cron or schedule.rrule) and not schedule.timezone:
         yield "timezone is missing."
     elif schedule.timezone:

@@ -65,6 +65,10 @@ def test_the_file_that_is_shipped_is_in_order() -> None:
             {"schedules": schedule(parameters={"options": {"max_delete_percent": 200}})},
             "schedule often: parameters:",
         ),
+        (
+            {"schedules": schedule(parameters={"days_ago": 1})},
+            "Prefect empties its parameters when somebody pauses it",
+        ),
         ({"schedules": schedule(cron="0 25 * * *")}, "cron is '0 25 * * *', which makes no sense"),
         ({"schedules": schedule(timezone="Berlin")}, "there is no time zone Berlin"),
         ({"schedules": schedule(timezone=None)}, "timezone is missing"),
@@ -98,7 +102,7 @@ def test_a_mistake_is_told(tmp_path: Path, changes: dict[str, Any], told: str) -
 
 def test_two_deployments_of_a_flow_need_two_names(tmp_path: Path) -> None:
     content = slack_deployment()
-    content["deployments"] *= 2
+    content["deployments"] = content["deployments"][:1] * 2
     [sentence] = found(tmp_path, content)
     assert sentence.startswith("slack: 2 deployments of flows.slack_sync.slack_sync")
 

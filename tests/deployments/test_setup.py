@@ -1,10 +1,9 @@
 """A server is made ready, brought up to date again, and rid of what is no longer named."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from deployed import NAME, client_of, module, until
+from deployed import NAME, RESCAN, client_of, module, pause_schedules, until
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.filters import FlowRunFilter
@@ -29,51 +28,49 @@ def client(server: PrefectServer) -> Iterator[SyncPrefectClient]:
     """The schedules rest when a test ends: another test's worker must find nothing to do."""
     with client_of(server) as client:
         yield client
-        deployment = client.read_deployment_by_name(NAME)
-        for schedule in deployment.schedules:
-            client.update_deployment_schedule(deployment.id, schedule.id, active=False)
+        pause_schedules(client)
 
 
 def active(client: SyncPrefectClient) -> dict[str | None, bool]:
-    schedules = client.read_deployment_by_name(NAME).schedules
-    return {schedule.slug: schedule.active for schedule in schedules}
+    """Which schedules are switched on, by slug."""
+    return {
+        schedule.slug: schedule.active
+        for name in (NAME, RESCAN)
+        for schedule in client.read_deployment_by_name(name).schedules
+    }
 
 
-def switch(client: SyncPrefectClient, **wanted: bool) -> None:
-    deployment = client.read_deployment_by_name(NAME)
-    for schedule in deployment.schedules:
-        name = str(schedule.slug).replace("-", "_")
-        if name in wanted:
-            client.update_deployment_schedule(deployment.id, schedule.id, active=wanted[name])
+def only_weekly(client: SyncPrefectClient) -> None:
+    """Switches schedules as a person does it in the UI."""
+    pause_schedules(client)
+    rescan = client.read_deployment_by_name(RESCAN)
+    for schedule in rescan.schedules:
+        client.update_deployment_schedule(rescan.id, schedule.id, active=True)
 
 
-def test_a_deployment_is_as_the_file_has_it(client: SyncPrefectClient) -> None:
-    deployment = client.read_deployment_by_name(NAME)
-    assert deployment.entrypoint == "flows.slack_sync.slack_sync"
-    assert TAG in deployment.tags
-    assert deployment.work_pool_name == "data-getters"
-    assert deployment.enforce_parameter_schema
-    assert deployment.global_concurrency_limit is not None
-    assert deployment.global_concurrency_limit.limit == 1
-    assert deployment.job_variables == {"env": {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}}
-    parameters = {schedule.slug: schedule.parameters for schedule in deployment.schedules}
-    assert parameters == {"half-hourly": {}, "weekly-rescan": {"options": {"rescan": True}}}
+def test_the_deployments_are_as_the_file_has_them(client: SyncPrefectClient) -> None:
+    for name in (NAME, RESCAN):
+        deployment = client.read_deployment_by_name(name)
+        assert deployment.entrypoint == "flows.slack_sync.slack_sync"
+        assert TAG in deployment.tags
+        assert deployment.work_pool_name == "data-getters"
+        assert deployment.enforce_parameter_schema
+        assert deployment.global_concurrency_limit is not None
+        assert deployment.global_concurrency_limit.limit == 1
+        assert deployment.job_variables == {"env": {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}}
+    assert set(active(client)) == {"half-hourly", "weekly"}
 
 
 def test_the_weekly_schedule_makes_runs_that_rescan(client: SyncPrefectClient) -> None:
-    switch(client, weekly_rescan=True, half_hourly=False)
-    deployment = client.read_deployment_by_name(NAME)
-    wanted = FlowRunFilter.model_validate(
-        {"deployment_id": {"any_": [deployment.id]}, "state": {"name": {"any_": ["Scheduled"]}}}
+    only_weekly(client)
+    rescan = client.read_deployment_by_name(RESCAN)
+    of_rescan = FlowRunFilter.model_validate({"deployment_id": {"any_": [rescan.id]}})
+    [first, *_] = until(
+        lambda: client.read_flow_runs(flow_run_filter=of_rescan), "a run of the weekly schedule"
     )
-
-    def runs() -> list[Any]:
-        made = client.read_flow_runs(flow_run_filter=wanted)
-        return [run for run in made if run.parameters.get("options")]
-
-    [first, *_] = until(runs, "a run of the weekly schedule")
     assert first.auto_scheduled
     assert first.parameters == {"credentials": "slack", "options": {"rescan": True}}
+    assert first.expected_start_time is not None
     assert first.expected_start_time.weekday() == 6
 
 
@@ -81,12 +78,14 @@ def test_pauses_and_schedules_made_by_hand_survive(
     server: PrefectServer, client: SyncPrefectClient
 ) -> None:
     deployment = client.read_deployment_by_name(NAME)
-    switch(client, weekly_rescan=True, half_hourly=False)
+    only_weekly(client)
     [by_hand] = client.create_deployment_schedules(
         deployment.id,
         [
             DeploymentScheduleCreate(
-                schedule=CronSchedule(cron="7 4 1 1 *", timezone="Etc/UTC"), active=False
+                schedule=CronSchedule(cron="7 4 1 1 *", timezone="Etc/UTC"),
+                active=False,
+                parameters={"days_ago": 3},
             )
         ],
     )
@@ -100,14 +99,12 @@ def test_pauses_and_schedules_made_by_hand_survive(
     again = client.read_deployment_by_name(NAME)
     assert again.id == deployment.id
     assert again.paused
-    assert {schedule.id for schedule in again.schedules} == {
-        *(schedule.id for schedule in deployment.schedules),
-        by_hand.id,
-    }
-    assert {name: on for name, on in active(client).items() if not str(name).startswith("by-")} == {
-        "weekly-rescan": True,
-        "half-hourly": False,
-    }
+    found = {schedule.id: schedule for schedule in again.schedules}
+    assert set(found) == {*(schedule.id for schedule in deployment.schedules), by_hand.id}
+    assert found[by_hand.id].parameters == {"days_ago": 3}
+    assert active(client) == {
+        "half-hourly": False, "weekly": True, found[by_hand.id].slug: False
+    }  # fmt: skip
     [kept] = client.read_automations_by_name(AUTOMATIONS[0].name)
     assert not kept.enabled
     client.resume_automation(automation.id)
@@ -118,10 +115,10 @@ def test_pauses_and_schedules_made_by_hand_survive(
 def test_prefects_own_deploy_keeps_a_paused_schedule(
     server: PrefectServer, client: SyncPrefectClient
 ) -> None:
-    switch(client, weekly_rescan=True, half_hourly=False)
+    only_weekly(client)
     done = server.prefect("deploy", "--all")
     assert done.returncode == 0, done.stderr
-    assert active(client) == {"weekly-rescan": True, "half-hourly": False}
+    assert active(client) == {"weekly": True, "half-hourly": False}
 
 
 def test_what_the_file_no_longer_names_is_listed_and_then_removed(
@@ -157,7 +154,7 @@ def test_what_the_file_no_longer_names_is_listed_and_then_removed(
     assert {"slack", "somebody-elses"} <= names
     assert not client.read_automations_by_name("data-getters: former")
     assert client.read_automations_by_name(AUTOMATIONS[0].name)
-    assert set(active(client)) == {"half-hourly", "weekly-rescan", None}
+    assert set(active(client)) == {"half-hourly", "weekly", None}
     for schedule in client.read_deployment_by_name(NAME).schedules:
         if schedule.slug is None:
             client.delete_deployment_schedule(deployment.id, schedule.id)
@@ -182,12 +179,9 @@ def test_blocks_can_be_registered_with_prefects_own_command(server: PrefectServe
     assert "Successfully registered 1 block" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["setup", "prune", "automations"])
-def test_a_server_that_does_not_answer_is_one_sentence(
-    prefect_server: PrefectServer, command: str
-) -> None:
+def test_a_server_that_does_not_answer_is_one_sentence(prefect_server: PrefectServer) -> None:
     absent = PrefectServer("http://127.0.0.1:9/api", prefect_server.home)
-    done = module(absent, f"deployments.{command}")
+    done = module(absent, "deployments.prune")
     assert done.returncode == 1
     assert done.stderr.startswith("Error: The Prefect server at http://127.0.0.1:9/api does not")
     assert "Traceback" not in done.stderr
