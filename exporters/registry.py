@@ -13,6 +13,7 @@ Finding a source imports none of its code, so listing sources is quick and works
 vendors' SDKs.
 """
 
+import difflib
 import os
 from collections.abc import Mapping
 from functools import lru_cache
@@ -145,9 +146,9 @@ def source(name: str) -> SourceManifest:
     """
     known = sources()
     if name not in known:
-        raise ConfigurationError(
-            f"There is no source {name!r}.", hint=f"Known are: {', '.join(known)}."
-        )
+        near = difflib.get_close_matches(name.lower(), known, n=1)
+        advice = f"Did you mean {near[0]!r}?" if near else f"Known are: {', '.join(known)}."
+        raise ConfigurationError(f"There is no source {name!r}.", hint=advice)
     return known[name]
 
 
