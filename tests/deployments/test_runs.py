@@ -21,7 +21,7 @@ from sandbox.slack import BOT_TOKEN, Fault
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow]
 
-STALL = Fault("slow_body", "conversations.history", times=None, skip=10, seconds=300)
+STALL = Fault("slow_body", "conversations.history", times=None, skip=10, seconds=100)
 """Slack answers ten pages of history and then hardly anything any more."""
 
 
