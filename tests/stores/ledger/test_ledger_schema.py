@@ -195,7 +195,7 @@ for _ in range(20):
     begun = time.process_time()
     ensure_schema(backend)
     best = min(best, time.process_time() - begun)
-heavy = {name for name in ("alembic", "pyarrow", "sqlite3") if name in sys.modules}
+heavy = {name for name in ("alembic", "pyarrow") if name in sys.modules}
 print(best < 0.005, heavy or "nothing heavy")
 """
 
