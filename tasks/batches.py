@@ -1,10 +1,23 @@
 """What travels through the pipeline: batches of changes, and what is to be written for them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Event
 
+import orjson
+
 from documents.chunks import ChunkedDocument
-from exporters.changes import AccessChange, Cursor, Delete, Failure, RawRecord, record_key
+from documents.fingerprints import fingerprint
+from exporters.changes import (
+    AccessChange,
+    Cursor,
+    Delete,
+    Failure,
+    RawRecord,
+    Upsert,
+    record_key,
+)
+from exporters.errors import InvalidDataError
+from exporters.redaction import redactor
 from stores.ledger.types import LedgerBatch
 from tasks.results import Counts
 
@@ -126,3 +139,39 @@ def item_key(item: Item) -> str | None:
             if item.entity is None or item.external_id is None:
                 return None
             return record_key(item.entity, item.external_id)
+
+
+def encoded(upsert: Upsert, transform_version: int) -> EncodedUpsert | Failure:
+    """The payload as sorted JSON: what lands, and what tells a moved record from the same.
+
+    Args:
+        upsert: The change.
+        transform_version: Of the exporter; a newer one makes every record look moved.
+
+    Returns:
+        The upsert with its payload as bytes, free of our secrets, or what is wrong with it.
+    """
+    record = upsert.record
+    if record.url:
+        record = replace(record, url=redactor.url(record.url))
+    try:
+        payload = _json(record.payload)
+        if redactor.finds_secrets(payload):
+            record = replace(record, payload=redactor.payload(record.payload))
+            payload = _json(record.payload)
+    except (TypeError, ValueError) as error:
+        return Failure(
+            error=InvalidDataError(
+                f"The {record.entity} {record.external_id} is no JSON: {error}.",
+                external_id=record.external_id,
+            ),
+            entity=record.entity,
+            external_id=record.external_id,
+            url=record.url,
+        )
+    payload_hash = fingerprint(b"%d|%b" % (transform_version, payload))
+    return EncodedUpsert(record, payload, payload_hash, upsert.partial)
+
+
+def _json(payload: object) -> bytes:
+    return orjson.dumps(payload, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)

@@ -12,14 +12,12 @@ it.
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
+from threading import Event
 from time import monotonic
 from typing import Final
 
-import orjson
-
 from documents.errors import DataGettersError
-from documents.fingerprints import fingerprint
 from exporters.base import BaseExporter, Partition
 from exporters.caller import CallUsage, track_calls
 from exporters.changes import (
@@ -34,13 +32,24 @@ from exporters.changes import (
     Listed,
     MembershipChange,
     Upsert,
+    Withheld,
 )
-from exporters.errors import CursorExpiredError, ExportError, InvalidDataError, Severity
+from exporters.errors import CursorExpiredError, ExportError, Severity
+from exporters.limiter import WaitInterruptedError
 from exporters.redaction import redactor
 from stores.ledger.leases import Lease
 from stores.ledger.types import DeadLetter
-from tasks.batches import ChangeBatch, EncodedUpsert, Item, Seen, WriteBatch, item_key
+from tasks.batches import (
+    ChangeBatch,
+    EncodedUpsert,
+    Item,
+    Seen,
+    WriteBatch,
+    encoded,
+    item_key,
+)
 from tasks.conveyor import Conveyor
+from tasks.garbage import patient_collector
 from tasks.options import SyncOptions
 from tasks.results import PartitionOutcome, PartitionResult, Progress
 from tasks.stores import Stores
@@ -70,6 +79,7 @@ class SyncContext:
         lease: What lets this run write.
         progress: Told after each commit.
         on_wait: Told about once a second while a call waits: seconds left, and for what.
+        stop: When set, partitions stop at their next change and in the middle of a wait.
     """
 
     exporter: BaseExporter
@@ -83,6 +93,7 @@ class SyncContext:
     lease: Lease | None = None
     progress: Progress | None = None
     on_wait: Callable[[str, float, str], None] | None = None
+    stop: Event = field(default_factory=Event)
 
 
 class PartitionFailedError(DataGettersError):
@@ -117,7 +128,8 @@ def sync_partition(
     Raises:
         PartitionFailedError: It stopped before its end, with the reason.
     """
-    return _PartitionSync(context, partition).sync(fresh=fresh)
+    with patient_collector():
+        return _PartitionSync(context, partition).sync(fresh=fresh)
 
 
 def apply_changes(
@@ -146,6 +158,7 @@ class _PartitionSync:
         self._waiting: list[_Waiting] = []
         self._waiting_bytes = 0
         self._all_failures_told = True
+        self._withheld: Withheld | None = None
         self._known_before = True
         self._generation = self._state.generation
         self._conveyor: Conveyor
@@ -200,6 +213,8 @@ class _PartitionSync:
 
     def _take(self, change: Change) -> None:
         """Sorts one change into the batch, or acts on it when it concerns the whole partition."""
+        if self._context.stop.is_set():
+            raise WaitInterruptedError("The run was stopped.")
         match change:
             case Listed():
                 self._wait_for_versions(change)
@@ -208,6 +223,8 @@ class _PartitionSync:
                     self._sweep(change)
                 if change.full and change.since is None and change.until is None:
                     self._settle_untold_failures()
+            case Withheld():
+                self._withheld = change
             case MembershipChange() | ContainerChange():
                 self._apply_to_partition(change)
             case AccessChange() if change.external_id is None:
@@ -238,34 +255,10 @@ class _PartitionSync:
     ) -> Item | Checkpoint:
         match change:
             case Upsert():
-                return self._encode(change)
+                return encoded(change, self._context.exporter.transform_version)
             case Failure() if item_key(change) is None:
                 self._all_failures_told = False
         return change
-
-    def _encode(self, upsert: Upsert) -> EncodedUpsert | Failure:
-        """The payload as sorted JSON: what lands, and what tells a moved record from the same."""
-        record = upsert.record
-        if record.url:
-            record = replace(record, url=redactor.url(record.url))
-        try:
-            payload = _json(record.payload)
-            if redactor.finds_secrets(payload):
-                record = replace(record, payload=redactor.payload(record.payload))
-                payload = _json(record.payload)
-        except (TypeError, ValueError) as error:
-            return Failure(
-                error=InvalidDataError(
-                    f"The {record.entity} {record.external_id} is no JSON: {error}.",
-                    external_id=record.external_id,
-                ),
-                entity=record.entity,
-                external_id=record.external_id,
-                url=record.url,
-            )
-        version = self._context.exporter.transform_version
-        payload_hash = fingerprint(b"%d|%b" % (version, payload))
-        return EncodedUpsert(record, payload, payload_hash, upsert.partial)
 
     def _settle(self) -> None:
         """Looks up the versions of listed items together, and fetches those that moved."""
@@ -434,7 +427,8 @@ class _PartitionSync:
     def _reporting(self) -> Iterator[None]:
         """Counts calls and time, and turns what stops the partition into one kind of error."""
         result = self._result
-        with track_calls(on_wait=self._tell_waiting) as self._usage:
+        stop = self._context.stop
+        with track_calls(on_wait=self._tell_waiting, stop=stop) as self._usage:
             try:
                 yield
             except DataGettersError as error:
@@ -450,10 +444,17 @@ class _PartitionSync:
                 result.message, result.error = "It was stopped.", type(error).__name__
                 self._finish(PartitionOutcome.FAILED)
                 raise
-            needs_attention = result.counts.failed or result.held_back
-            self._finish(
-                PartitionOutcome.ATTENTION if needs_attention else PartitionOutcome.COMPLETED
-            )
+            self._finish(self._outcome())
+
+    def _outcome(self) -> PartitionOutcome:
+        """How a partition that came to its end is to be told."""
+        result, withheld = self._result, self._withheld
+        if withheld is not None:
+            result.message = " ".join(part for part in (withheld.reason, result.message) if part)
+            if withheld.everything:
+                return PartitionOutcome.SKIPPED
+        needs_attention = result.counts.failed or result.held_back or withheld is not None
+        return PartitionOutcome.ATTENTION if needs_attention else PartitionOutcome.COMPLETED
 
     def _failed(self, error: DataGettersError, name: str = "") -> PartitionFailedError:
         failed = PartitionFailedError(self._result, error)
@@ -478,10 +479,6 @@ class _PartitionSync:
         result.counts.seconds_waited = self._usage.seconds_waited
         if self._context.progress is not None:
             self._context.progress(result)
-
-
-def _json(payload: object) -> bytes:
-    return orjson.dumps(payload, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
 
 
 def _size(item: object) -> int:

@@ -300,7 +300,11 @@ class Transformer:
         self._seen(write, record.key, known)
         state = known[record.key]
         version = stored_version(self._exporter, record.version)
-        if state.version != version and state.payload_hash == item.payload_hash:
+        if (
+            version not in {None, state.version}
+            and state.payload_hash == item.payload_hash
+            and state.fetched_at <= record.fetched_at
+        ):
             write.ledger.seen.pop()
             write.ledger.records.append(
                 replace(state.state(), version=version, fetched_at=record.fetched_at)
