@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from scripted_source import SOURCE, VENDORS, Room, Vendor, fails, listing, put
+from scripted_source import SOURCE, VENDORS, Entry, Room, Vendor, fails, listing, put
 
 from exporters.changes import Checkpoint, Complete
 from exporters.errors import AuthenticationError, TransientError
@@ -51,7 +51,7 @@ def aside(name: str) -> dict[str, Any]:
 
 def refused(name: str) -> dict[str, Any]:
     error = AuthenticationError("The token is revoked.", hint="Make a new one.")
-    says = [put(1), Checkpoint({"at": 1}), error]
+    says: list[Entry] = [put(1), Checkpoint({"at": 1}), error]
     return {"vendor": _vendor(name, Room("r1", says=says), Room("r2", says=[put(2)]))}
 
 
@@ -88,7 +88,7 @@ def rescanned(name: str) -> dict[str, Any]:
 
 def leaking(name: str) -> dict[str, Any]:
     error = RuntimeError(f"Authorization: Bearer {CANARY}")
-    says = [put(1, f"echo {CANARY}"), fails(2, f"no {CANARY}"), error]
+    says: list[Entry] = [put(1, f"echo {CANARY}"), fails(2, f"no {CANARY}"), error]
     denied = AuthenticationError(f"The token {CANARY} is revoked.", hint=f"Replace {CANARY}.")
     return {"vendor": _vendor(name, Room("r1", says=says), Room(CANARY[:6], says=[denied]))}
 

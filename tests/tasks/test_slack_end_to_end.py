@@ -78,7 +78,7 @@ def with_the_app(workspace: Workspace) -> SlackSandbox:
 def slack_settings(url: str) -> SlackSettings:
     unhurried = {scope: {"per_minute": 100_000, "burst": 1_000} for scope in TIER_LIMITS}
     return load_settings(
-        SlackSettings, "slack", base_url=url, rate_limits=unhurried, page_size=7, max_attempts=2,
+        SlackSettings, "slack", base_url=url, rate_limits=unhurried, page_size=7, max_attempts=4,
         backoff_base=0.01, backoff_cap=0.02,
     )  # fmt: skip
 
