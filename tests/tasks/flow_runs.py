@@ -5,9 +5,12 @@ Prints one JSON object: what became of each run. The environment says where Pref
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from scripted_source import SOURCE, VENDORS, Entry, Room, Vendor, fails, listing, put
@@ -106,10 +109,27 @@ def after_a_kill(name: str) -> dict[str, Any]:
     return {"vendor": _vendor(name, Room("r1", says=[put(1)]))}
 
 
+def stopped(name: str) -> dict[str, Any]:
+    """Stopped with Ctrl-C in the middle, then run again."""
+    before: list[Entry] = [*[put(number) for number in range(5)], Checkpoint({"at": 1})]
+    after: list[Entry] = [*[put(number) for number in range(5, 9)], Checkpoint({"at": 2})]
+
+    def interrupt() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        Event().wait(1)  # the main thread hears of it
+
+    vendor = _vendor(name, Room("r1", says=[*before, interrupt, *after]))
+    with suppress(KeyboardInterrupt):
+        _run(name, SyncOptions(batch_records=5))
+    vendor.rooms[0].says = [*before, *after]
+    return {"vendor": vendor}
+
+
 RUNS: dict[str, Callable[[str], dict[str, Any]]] = {
     run.__name__: run
     for run in (
-        well, aside, refused, unlisted, shaken, broken, rescanned, leaking, held, after_a_kill
+        well, aside, refused, unlisted, shaken, broken, rescanned, leaking, held, after_a_kill,
+        stopped,
     )
 }  # fmt: skip
 
@@ -138,6 +158,12 @@ def main() -> None:
                 (record.id, record.state.value, record.message, dict(record.counts))
                 for record in ledger.runs(100)
                 if record.connection == name
+            ],
+            "records": [
+                p.records
+                for c in ledger.connections()
+                if c.connection == name
+                for p in ledger.partitions(c.id)
             ],
             "letters": [x.message for x in ledger.dead_letters(connection=name)],
             "running": [r.id for r in ledger.runs(100) if r.state is RunState.RUNNING],

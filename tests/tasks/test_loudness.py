@@ -109,6 +109,14 @@ def test_a_run_that_was_killed_is_known_by_the_next_one(runs: dict[str, Any]) ->
     assert list(states.values()) == ["completed"]
 
 
+def test_a_run_that_was_stopped_says_so_and_the_next_one_goes_on(runs: dict[str, Any]) -> None:
+    run = runs["stopped"]
+    assert run["type"] == "COMPLETED"
+    (_, last, _, _), (_, first, message, _) = run["runs"]
+    assert (first, last) == ("cancelled", "completed"), message
+    assert run["records"] == [9]
+
+
 def test_no_run_is_left_running(runs: dict[str, Any]) -> None:
     assert all(runs[name]["running"] == [] for name in RUNS)
 

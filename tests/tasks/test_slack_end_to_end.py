@@ -115,7 +115,7 @@ class TestSlack(KillAndResume):
 
     @pytest.fixture(scope="class")
     @classmethod
-    def rehearsal(cls) -> Iterator[Rehearsal]:  # type: ignore[override]
+    def rehearsal(cls) -> Iterator[Rehearsal]:
         with ExitStack() as servers:
             before = servers.enter_context(with_the_app(filled(a_company())))
             after = with_the_app(filled(a_company()))
