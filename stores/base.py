@@ -128,6 +128,21 @@ class DocumentIndex(ABC):
         """Ranks documents by BM25. Any text is a valid query; one without words finds nothing."""
 
     @abstractmethod
+    def clear(self) -> None:
+        """Deletes all documents."""
+
+    @abstractmethod
+    def maintain(self) -> None:
+        """Upkeep after a run; nothing where the store looks after itself.
+
+        Changes no answer. Takes seconds at most, however large the store is, and next to nothing
+        when little has changed since the last time.
+
+        Raises:
+            StoreError: The store cannot be written.
+        """
+
+    @abstractmethod
     def close(self) -> None:
         """Gives back connections. Harmless when called twice."""
 
@@ -175,6 +190,21 @@ class VectorStore(ABC):
         self, vector: "NDArray[np.float32]", *, limit: int, where: SearchFilter | None = None
     ) -> list[ChunkHit]:
         """The chunks nearest to a vector by cosine."""
+
+    @abstractmethod
+    def clear(self) -> None:
+        """Deletes all chunks; `bind` takes any model afterwards."""
+
+    @abstractmethod
+    def maintain(self) -> None:
+        """Upkeep after a run; nothing where the store looks after itself.
+
+        Changes no answer. Takes seconds at most, however large the store is, and next to nothing
+        when little has changed since the last time.
+
+        Raises:
+            StoreError: The store cannot be written.
+        """
 
     @abstractmethod
     def close(self) -> None:

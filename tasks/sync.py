@@ -24,6 +24,7 @@ from prefect.tasks import Task, exponential_backoff
 from documents.errors import DataGettersError
 from exporters.base import Partition
 from exporters.redaction import redact_all_logs, redactor
+from stores.errors import StoreError
 from stores.ledger.types import RunState
 from tasks.pipeline import PartitionFailedError, sync_partition
 from tasks.reporting import RunEnded, RunFailed, RunStarted, tell
@@ -105,6 +106,9 @@ def run_sync(request: SyncRequest) -> State[Any]:
                 counts=result.counts.as_dict(),
                 message=state.message or "",
             )
+            counts = result.counts
+            if counts.new or counts.changed or counts.deleted:
+                _maintain(session)
     except DataGettersError as error:
         sentence = redactor.text(error.sentence())
         logger.error(sentence)
@@ -137,6 +141,16 @@ def _recorded(request: SyncRequest) -> Iterator[SyncSession]:
                 raise
     finally:
         end_session(request)
+
+
+def _maintain(session: SyncSession) -> None:
+    """Upkeep of the stores. What the run did stands, whatever becomes of it."""
+    try:
+        session.stores.maintain()
+    except StoreError as error:
+        get_run_logger().warning(
+            "The stores' upkeep was put off to the next run: %s", redactor.text(error.sentence())
+        )
 
 
 def _reason(error: BaseException) -> str:
