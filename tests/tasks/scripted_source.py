@@ -32,7 +32,8 @@ from exporters.changes import (
 from exporters.errors import InvalidDataError
 from exporters.redaction import redactor
 from exporters.settings import SourceSettings
-from stores.embeddings import EmbeddingError, EmbeddingModel
+from stores.embeddings import EmbeddingModel
+from stores.errors import EmbeddingError
 
 SOURCE = "scripted"
 ENTITY = "note"

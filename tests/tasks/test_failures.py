@@ -25,7 +25,7 @@ from exporters.errors import (
     PermissionDeniedError,
     TransientError,
 )
-from stores.embeddings import EmbeddingError
+from stores.errors import EmbeddingError
 from tasks.failures import retry_failures
 from tasks.results import PartitionOutcome
 
