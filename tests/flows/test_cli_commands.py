@@ -188,6 +188,12 @@ def test_items_that_were_set_aside_are_listed_shown_and_retried(
     assert still.code == 1
     assert "0 items went through, 1 still set aside." in still.out
 
+    assert alone.json("failures", "dismiss", number) == {"dismissed": 1}
+    assert number not in {str(letter["id"]) for letter in alone.json("failures", "list")}
+    again = alone.run("failures", "dismiss", number)
+    assert again.code == 64
+    assert f"No item with the number {number}" in again.err
+
     slack.faults.clear()
     retried = alone.run("failures", "retry")
     assert retried.code == 0, retried.err
