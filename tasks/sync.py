@@ -18,13 +18,14 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.futures import PrefectFuture, as_completed
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run, task_run
-from prefect.states import Completed, Failed
+from prefect.states import Cancelled, Completed, Failed
 from prefect.tasks import Task, exponential_backoff
 
 from documents.errors import DataGettersError
 from exporters.base import Partition
 from exporters.redaction import redact_all_logs, redactor
 from stores.errors import StoreError
+from stores.ledger.errors import LeaseHeldError
 from stores.ledger.types import RunState
 from tasks.pipeline import PartitionFailedError, sync_partition
 from tasks.reporting import RunEnded, RunFailed, RunStarted, tell
@@ -91,7 +92,7 @@ def run_sync(request: SyncRequest) -> State[Any]:
     Returns:
         The state in which the flow run ends: Failed as soon as data is missing, with the reason;
         Completed under the name `CompletedWithAttention` where items were set aside or deletes held
-        back; Completed.
+        back; Completed. Cancelled where another run is syncing the connection.
     """
     redact_all_logs()
     request = request.model_copy(update={"flow_run_id": flow_run.id})
@@ -111,8 +112,12 @@ def run_sync(request: SyncRequest) -> State[Any]:
                 _maintain(session)
     except DataGettersError as error:
         sentence = redactor.text(error.sentence())
-        logger.error(sentence)
         tell(RunFailed(error))
+        if isinstance(error, LeaseHeldError):
+            # Nothing is missing for it: the run that is going on brings the same.
+            logger.warning(sentence)
+            return Cancelled(message=sentence)
+        logger.error(sentence)
         return Failed(message=sentence)
     tell(RunEnded(result))
     return state

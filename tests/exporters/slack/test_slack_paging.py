@@ -1,5 +1,7 @@
 """However Slack pages and however slow it lets us be: every message comes, once."""
 
+from datetime import timedelta
+
 import pytest
 from slack_samples import (
     HandClock,
@@ -274,6 +276,29 @@ def test_pages_of_fifteen_give_everything_too(
     sizes += [r.parameters["limit"] for r in slack.requests.entries("conversations.history")]
     assert set(sizes) == {"15"}
     assert slack.requests.count("conversations.replies") == 3
+
+
+def test_the_next_run_remembers_the_limit_and_looks_back_three_days_only(
+    slack: SlackSandbox, workspace: Workspace, exporter_of: MakeExporter, clock: HandClock
+) -> None:
+    fill(workspace, clock, 5)
+
+    def days_looked_back(mirror: Mirror) -> int:
+        mirror.exporter = exporter_of(slack)  # another run
+        slack.requests.clear()
+        mirror.follow(partition)
+        [call] = slack.requests.entries("conversations.history")
+        return (clock.moment - utc(call.parameters["oldest"])).days
+
+    first = exporter_of(slack)
+    first._client.limited_mode = True
+    partition = partition_named(first, "general")
+    mirror = Mirror(first)
+    mirror.follow(partition)
+    assert [days_looked_back(mirror) for _ in range(2)] == [3, 3]
+    fill(workspace, HandClock(clock.moment - timedelta(minutes=3)), 20)
+    assert days_looked_back(mirror) == 3  # a full page: there is no such limit any more
+    assert days_looked_back(mirror) == 30
 
 
 def test_a_page_of_fifteen_that_is_no_limit_slows_nobody_down(
