@@ -17,21 +17,16 @@ from langchain_core.documents import Document
 
 from documents.chunks import Chunk, ChunkedDocument
 from stores.base import ChunkHit, SearchFilter, VectorStore, WriteFailure
+from stores.entries import Entry, checked_updates, entry_of, identifier_of, storable_ids
 from stores.errors import EmbeddingMismatchError, StoreError
 from stores.sqlite.chunks import ChunkTable
 from stores.sqlite.database import EmbeddedDatabase, rows
-from stores.sqlite.entries import (
-    Entry,
-    EntryTable,
-    checked_updates,
-    entry_of,
-    identifier_of,
-    storable_ids,
-)
+from stores.sqlite.entries import EntryTable
 from stores.sqlite.filters import condition_of
 from stores.sqlite.nearest import Nearest
 from stores.sqlite.schema import Schema
-from stores.sqlite.vector_blocks import VectorBlocks, slots_per_block, unit_vectors
+from stores.sqlite.vector_blocks import VectorBlocks, slots_per_block
+from stores.unit_vectors import unit_vectors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
