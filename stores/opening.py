@@ -19,7 +19,7 @@ def open_document_index(settings: StoreSettings) -> DocumentIndex:
         StoreError: It cannot be opened.
     """
     location = settings.document_index_location
-    index: DocumentIndex = _found(DOCUMENT_INDEXES[location.scheme])(location.address)
+    index: DocumentIndex = _found(DOCUMENT_INDEXES[location.scheme])(location.address, settings)
     return index
 
 
@@ -30,7 +30,7 @@ def open_vector_store(settings: StoreSettings) -> VectorStore:
         StoreError: It cannot be opened.
     """
     location = settings.vector_store_location
-    store: VectorStore = _found(VECTOR_STORES[location.scheme])(location.address)
+    store: VectorStore = _found(VECTOR_STORES[location.scheme])(location.address, settings)
     return store
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from documents.errors import ConfigurationError
+from exporters.redaction import redactor
 from stores.base import DocumentIndex, VectorStore
 from stores.embeddings import EmbeddingModel
 from stores.ledger.ledger import Ledger
@@ -62,6 +63,7 @@ def open_stores(settings: StoreSettings | None = None) -> Stores:
         StoreError: A store cannot be opened; the sentence says which and why.
     """
     settings = settings or load_store_settings()
+    redactor.register(*settings.secrets())
     embeddings = open_embeddings(settings)
     ledger = Ledger.open(settings.ledger or settings.embedded_file)
     index = open_document_index(settings)
@@ -110,6 +112,7 @@ def open_searcher(settings: StoreSettings | None = None) -> Iterator[Searcher]:
         StoreError: A store cannot be opened.
     """
     settings = settings or load_store_settings()
+    redactor.register(*settings.secrets())
     if settings.document_index_location.scheme == "sqlite" and not _exists(settings):
         raise ConfigurationError(
             f"There is nothing to search yet: {settings.embedded_file} does not exist.",

@@ -92,9 +92,7 @@ class Channel:
         """The keys of all its records."""
         return {state.key for page in self.ledger.records_of(self.id) for state in page}
 
-    def unseen_keys(
-        self, since: datetime | None = None, until: datetime | None = None
-    ) -> set[str]:
+    def unseen_keys(self, since: datetime | None = None, until: datetime | None = None) -> set[str]:
         """The keys of the records that the listing under way has not seen."""
         pages = self.ledger.unseen_records(
             self.id, generation=self.generation, since=since, until=until
