@@ -155,7 +155,7 @@ class Redactor:
     def finds_secrets(self, data: bytes) -> bool:
         """Whether a payload, as JSON, holds anything that `payload` would take out."""
         return any(needle in data for needle in self._known.needles) or bool(
-            _PARAMETER_BYTES.search(data)
+            b"://" in data and _PARAMETER_BYTES.search(data)
         )
 
     def _without_registered(self, text: str, mask: str = _MASK) -> str:

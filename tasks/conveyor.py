@@ -85,16 +85,20 @@ class Conveyor:
     def _transforming(self) -> None:
         while (batch := self._take(self._changes)) is not None:
             try:
-                self._hand_over(self._writes, self._transformer.transform(batch))
+                write = self._transformer.transform(batch)
             except TooManyFailuresError as error:
                 self._hand_over(self._writes, error.unwritten)
                 self._hand_over(self._writes, None)
                 raise
+            del batch  # its payloads need not wait for the writing side too
+            self._hand_over(self._writes, write)
+            del write
         self._hand_over(self._writes, None)
 
     def _writing(self) -> None:
         while (batch := self._take(self._writes)) is not None:
             self._write(batch)
+            del batch
 
     def _run(self, loop: Callable[[], None]) -> None:
         try:

@@ -1,5 +1,7 @@
 """Finding the secrets of a run: in a saved Prefect block, or in the environment."""
 
+from typing import cast
+
 from documents.errors import ConfigurationError
 from exporters.redaction import redactor
 from exporters.registry import SourceManifest
@@ -32,14 +34,14 @@ def find_credentials(manifest: SourceManifest, block_name: str | None) -> dict[s
 
 
 def _from_block(manifest: SourceManifest, block_name: str) -> dict[str, str]:
-    from tasks.blocks import BLOCKS, block_type_name  # noqa: PLC0415 (imports Prefect, 1 s)
+    from tasks.blocks import BLOCKS, SourceCredentials, block_type_name  # noqa: PLC0415 (imports Prefect, 1 s)
 
     try:
-        block = BLOCKS[manifest.name].load(block_name, _sync=True)
+        block = BLOCKS[manifest.name].load(block_name, _sync=True)  # type: ignore[call-arg]
     except ValueError as error:
         raise ConfigurationError(
             f"There is no saved block {block_name!r} of the type {block_type_name(manifest)!r}.",
             hint="Save one in the Prefect UI under Blocks, after registering the type with "
             "`python -m prefect block register -m tasks.blocks`.",
         ) from error
-    return dict(block.values())
+    return cast("SourceCredentials", block).values()

@@ -39,6 +39,7 @@ from exporters.errors import CursorExpiredError, ExportError, InvalidDataError, 
 from exporters.redaction import redactor
 from stores.ledger.leases import Lease
 from tasks.conveyor import Conveyor
+from tasks.garbage import patient_collector
 from tasks.options import SyncOptions
 from tasks.results import PartitionOutcome, PartitionResult, Progress
 from tasks.stores import Stores
@@ -125,7 +126,8 @@ def sync_partition(
     Raises:
         PartitionFailedError: It stopped before its end, with the reason.
     """
-    return _PartitionSync(context, partition).sync(fresh=fresh)
+    with patient_collector():
+        return _PartitionSync(context, partition).sync(fresh=fresh)
 
 
 def apply_changes(
@@ -222,32 +224,10 @@ class _PartitionSync:
     ) -> Item | Checkpoint:
         match change:
             case Upsert():
-                return self._encode(change)
+                return encoded(change, self._context.exporter.transform_version)
             case Failure() if change.external_id is None:
                 self._all_failures_told = False
         return change
-
-    def _encode(self, upsert: Upsert) -> EncodedUpsert | Failure:
-        """The payload as sorted JSON: what lands, and what tells a moved record from the same."""
-        record = upsert.record
-        try:
-            payload = _json(record.payload)
-            if redactor.finds_secrets(payload):
-                record = replace(record, payload=redactor.payload(record.payload))
-                payload = _json(record.payload)
-        except (TypeError, ValueError) as error:
-            return Failure(
-                error=InvalidDataError(
-                    f"The {record.entity} {record.external_id} is no JSON: {error}.",
-                    external_id=record.external_id,
-                ),
-                entity=record.entity,
-                external_id=record.external_id,
-                url=record.url,
-            )
-        version = self._context.exporter.transform_version
-        payload_hash = fingerprint(b"%d|%b" % (version, payload))
-        return EncodedUpsert(record, payload, payload_hash, upsert.partial)
 
     def _settle(self) -> None:
         """Looks up the versions of listed items together, and fetches those that moved."""
@@ -426,6 +406,36 @@ class _PartitionSync:
         result.counts.seconds_waited = self._usage.seconds_waited
         if self._context.progress is not None:
             self._context.progress(result)
+
+
+def encoded(upsert: Upsert, transform_version: int) -> EncodedUpsert | Failure:
+    """The payload as sorted JSON: what lands, and what tells a moved record from the same.
+
+    Args:
+        upsert: The change.
+        transform_version: Of the exporter; a newer one makes every record look moved.
+
+    Returns:
+        The upsert with its payload as bytes, free of our secrets, or what is wrong with it.
+    """
+    record = upsert.record
+    try:
+        payload = _json(record.payload)
+        if redactor.finds_secrets(payload):
+            record = replace(record, payload=redactor.payload(record.payload))
+            payload = _json(record.payload)
+    except (TypeError, ValueError) as error:
+        return Failure(
+            error=InvalidDataError(
+                f"The {record.entity} {record.external_id} is no JSON: {error}.",
+                external_id=record.external_id,
+            ),
+            entity=record.entity,
+            external_id=record.external_id,
+            url=record.url,
+        )
+    payload_hash = fingerprint(b"%d|%b" % (transform_version, payload))
+    return EncodedUpsert(record, payload, payload_hash, upsert.partial)
 
 
 def _json(payload: object) -> bytes:

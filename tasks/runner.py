@@ -1,17 +1,17 @@
 """How many partitions of a run are synced at once."""
 
-import os
-from typing import Any, Final
+from typing import Any, cast
 
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.futures import PrefectFuture
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-CONCURRENCY_VARIABLE: Final = "DATA_GETTERS_CONCURRENT_PARTITIONS"
+from tasks.settings import load_task_settings
 
 
-def partition_runner() -> ThreadPoolTaskRunner[Any]:
-    """A task runner for partitions: four at once, or as many as the environment says.
+def partition_runner() -> TaskRunner[PrefectFuture[Any]]:
+    """A task runner for partitions: as many at once as `TaskSettings.concurrent_partitions` says.
 
-    They share one rate limiter, so more of them help only where a source answers slowly. For other
-    runners use `slack_sync.with_options(task_runner=...)`.
+    For other runners use `slack_sync.with_options(task_runner=...)`.
     """
-    return ThreadPoolTaskRunner(max_workers=int(os.environ.get(CONCURRENCY_VARIABLE, "4")))
+    runner = ThreadPoolTaskRunner[Any](max_workers=load_task_settings().concurrent_partitions)
+    return cast("TaskRunner[PrefectFuture[Any]]", runner)

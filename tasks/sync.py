@@ -1,11 +1,11 @@
 """The sync as Prefect sees it: a task per partition, a table of what each did, a loud end."""
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, cast
+from uuid import UUID
 
 from prefect import task
 from prefect.artifacts import (
@@ -29,9 +29,9 @@ from tasks.pipeline import PartitionFailedError, sync_partition
 from tasks.reporting import RunEnded, RunFailed, RunStarted, tell
 from tasks.results import PartitionOutcome, PartitionResult, SyncResult
 from tasks.session import SyncRequest, SyncSession, end_session, session_of, skipped
+from tasks.settings import load_task_settings
 
-RETRIES: Final = int(os.environ.get("DATA_GETTERS_TASK_RETRIES", "3"))
-RETRY_SECONDS: Final = float(os.environ.get("DATA_GETTERS_TASK_RETRY_SECONDS", "30"))
+_SETTINGS: Final = load_task_settings()
 
 ATTENTION: Final = "CompletedWithAttention"
 """Name of the state of a run that went through, with items set aside or deletes held back."""
@@ -48,8 +48,8 @@ def may_help_to_retry(task: Task[Any, Any], task_run: TaskRun, state: State[Any]
     name="list partitions",
     cache_policy=NO_CACHE,
     persist_result=False,
-    retries=RETRIES,
-    retry_delay_seconds=exponential_backoff(RETRY_SECONDS),
+    retries=_SETTINGS.retries,
+    retry_delay_seconds=exponential_backoff(_SETTINGS.retry_delay),
     retry_jitter_factor=0.5,
     retry_condition_fn=may_help_to_retry,
 )
@@ -64,8 +64,8 @@ def list_partitions(request: SyncRequest) -> list[Partition]:
     task_run_name="{partition.kind} {partition.name}",
     cache_policy=NO_CACHE,
     persist_result=False,
-    retries=RETRIES,
-    retry_delay_seconds=exponential_backoff(RETRY_SECONDS),
+    retries=_SETTINGS.retries,
+    retry_delay_seconds=exponential_backoff(_SETTINGS.retry_delay),
     retry_jitter_factor=0.5,
     retry_condition_fn=may_help_to_retry,
 )
@@ -164,7 +164,7 @@ def _sync(session: SyncSession) -> SyncResult:
 
 
 def _outcome(future: PrefectFuture[PartitionResult], partition: Partition) -> PartitionResult:
-    outcome = future.result(raise_on_failure=False)
+    outcome: object = future.result(raise_on_failure=False)
     if isinstance(outcome, PartitionResult):
         return outcome
     if isinstance(outcome, PartitionFailedError):
@@ -229,7 +229,9 @@ class _Progress:
         if self._artifact is None or (done < self._total and now - self._updated < 5):
             return
         self._updated = now
-        update_progress_artifact(self._artifact, progress=min(100.0, 100.0 * done / self._total))
+        update_progress_artifact(
+            cast("UUID", self._artifact), progress=min(100.0, 100.0 * done / self._total)
+        )
 
 
 def _publish(result: SyncResult) -> None:

@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator
 
 import pytest
-
 from servers.prefect import PrefectServer, PrefectUnavailable, running_prefect
 
 # A test that needs a Prefect server asks for one; none is started unasked.

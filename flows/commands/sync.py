@@ -105,8 +105,10 @@ def _flow(manifest: SourceManifest) -> Callable[..., Any]:
         return getattr(import_module(f"flows.{name}"), name)  # type: ignore[no-any-return]
     from flows.source_sync import source_sync  # noqa: PLC0415 (imports Prefect)
 
+    any_source: Callable[..., Any] = source_sync
+
     def run(*, credentials: str | None, options: Any, return_state: bool, **selection: Any) -> Any:
-        return source_sync(
+        return any_source(
             source=manifest.name,
             selection=selection,
             credentials=credentials,

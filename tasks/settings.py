@@ -1,0 +1,39 @@
+"""How the tasks of a sync are run: how many at once, and how often again.
+
+Where a value comes from, and what is said of a wrong one: see `documents.settings`. The section is
+`tasks`, so a variable is `DATA_GETTERS_TASKS__<FIELD>`. Prefect wants these when a flow is defined,
+so a change takes effect with the next process.
+"""
+
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from documents.settings import Seconds, Settings, Unit, load_settings
+
+SECTION: Final = "tasks"
+
+
+class TaskSettings(Settings):
+    """Settings of the tasks. Immutable; made by `load_task_settings`."""
+
+    concurrent_partitions: Annotated[int, Field(ge=1, le=64), Unit("partitions")] = Field(
+        default=4,
+        description="Partitions synced at once. They share one rate limiter, so more of them help "
+        "only where a source answers slowly.",
+    )
+    retries: Annotated[int, Field(ge=0, le=10), Unit("retries")] = Field(
+        default=3, description="How often a partition is tried again after a passing failure."
+    )
+    retry_delay: Seconds = Field(
+        default=30, description="Wait before the first retry; doubles each time, with jitter."
+    )
+
+
+def load_task_settings() -> TaskSettings:
+    """Reads the settings of the tasks.
+
+    Raises:
+        ConfigurationError: A value makes no sense, a key is unknown, or the file cannot be read.
+    """
+    return load_settings(TaskSettings, SECTION)
