@@ -21,6 +21,7 @@ _COMMANDS: Final = {
     "sources": "List the sources and what they need.",
     "check": "Try a source's credentials, permissions and a sample read.",
     "status": "Show accounts, cursors, counts and the last runs.",
+    "reindex": "Build indices and vectors anew.",
     "failures": "List, show and retry items that were set aside.",
 }
 

@@ -7,6 +7,7 @@ for comes back as a `WriteFailure`; what stops the store as a whole is raised as
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from langchain_core.documents import Document
 
 from documents.chunks import ChunkedDocument
+from stores.errors import StoreError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -127,6 +129,9 @@ class DocumentIndex(ABC):
     ) -> list[DocumentHit]:
         """Ranks documents by BM25. Any text is a valid query; one without words finds nothing."""
 
+    def maintain(self) -> None:  # noqa: B027 (some stores need none)
+        """Upkeep after a run, bounded; searches find from here on what was written before."""
+
     @abstractmethod
     def close(self) -> None:
         """Gives back connections. Harmless when called twice."""
@@ -175,6 +180,21 @@ class VectorStore(ABC):
         self, vector: "NDArray[np.float32]", *, limit: int, where: SearchFilter | None = None
     ) -> list[ChunkHit]:
         """The chunks nearest to a vector by cosine."""
+
+    def maintain(self) -> None:  # noqa: B027 (some stores need none)
+        """Upkeep after a run, bounded; searches find from here on what was written before."""
+
+    def rebuilding(self, model: str, dimensions: int) -> "AbstractContextManager[VectorStore]":
+        """A store to write all vectors to anew; it takes this one's place when the block ends.
+
+        Raises:
+            StoreError: This kind of store cannot do it.
+        """
+        del model, dimensions
+        raise StoreError(
+            f"{type(self).__name__} cannot be built anew in its place.",
+            hint="Point vector_store elsewhere and sync again from the beginning.",
+        )
 
     @abstractmethod
     def close(self) -> None:

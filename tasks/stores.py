@@ -46,6 +46,12 @@ class Stores:
         """
         return self.shared.transaction() if self.shared is not None else nullcontext()
 
+    def maintain(self) -> None:
+        """Upkeep after a run; searches find from here on what was written before."""
+        self.index.maintain()
+        if self.vectors is not None:
+            self.vectors.maintain()
+
     def close(self) -> None:
         """Gives back connections."""
         self.index.close()

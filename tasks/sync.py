@@ -152,6 +152,7 @@ def _sync(session: SyncSession) -> SyncResult:
     for future in as_completed(list(futures)):
         results.append(_outcome(future, futures[future]))
         progress.update(len(results))
+    session.stores.maintain()
     result = SyncResult(
         run_id=request.run_id,
         source=request.source,

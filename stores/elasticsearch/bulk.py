@@ -26,7 +26,7 @@ MOST_BYTES: Final = 5_000_000
 _TOO_LARGE: Final = 413
 _AGAIN: Final = frozenset({409, 429, 502, 503, 504})
 _HEADERS: Final = {"accept": "application/json", "content-type": "application/x-ndjson"}
-_PATH: Final = "/_bulk?require_alias=true&filter_path=errors,items.*.status,items.*.error"
+_PATH: Final = "/_bulk?filter_path=errors,items.*.status,items.*.error"
 
 
 class Operation(NamedTuple):
@@ -70,6 +70,7 @@ class BulkWriter:
         in_flight: int = IN_FLIGHT,
         most_items: int = MOST_ITEMS,
         most_bytes: int = MOST_BYTES,
+        to_aliases: bool = True,
     ) -> None:
         """Prepares a writer.
 
@@ -78,11 +79,13 @@ class BulkWriter:
             in_flight: Requests at the same time, of all threads together.
             most_items: In a request.
             most_bytes: In a request, unless one item alone is larger.
+            to_aliases: Whether writes go to aliases only, so that no index is made by mistake.
         """
         self._connection = connection
         self._in_flight = in_flight
         self._most_items = most_items
         self._most_bytes = most_bytes
+        self._path = f"{_PATH}&require_alias=true" if to_aliases else _PATH
         self._pool = ThreadPoolExecutor(in_flight, thread_name_prefix="elasticsearch-bulk")
         self.requests = 0
 
@@ -160,7 +163,7 @@ class BulkWriter:
     def _post(self, operations: Sequence[Operation]) -> list[Mapping[str, Any]]:
         self.requests += 1
         answer = self._connection.client.perform_request(
-            "POST", _PATH, headers=_HEADERS, body=b"".join(o.lines for o in operations)
+            "POST", self._path, headers=_HEADERS, body=b"".join(o.lines for o in operations)
         )
         return [next(iter(item.values())) for item in answer.body["items"]]
 

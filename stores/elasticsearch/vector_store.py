@@ -349,6 +349,7 @@ class _Rebuild(ElasticsearchVectorStore):
 
     def __init__(self, connection: Connection, name: str, model: _Model) -> None:
         super().__init__(connection)
+        self._bulk = BulkWriter(connection, to_aliases=False)
         self._target = name
         self._model = model
 

@@ -7,7 +7,8 @@ slot; the slots of deleted chunks are used again.
 
 # ruff: noqa: S608 -- the names of tables are put together from constants, never from data
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -157,6 +158,13 @@ class SqliteVectorStore(VectorStore):
             _CHUNKS.clear(writer)
             rows(writer, f"DELETE FROM {_BLOCKS}")
             _ENTRIES.clear(writer)
+
+    @contextmanager
+    def rebuilding(self, model: str, dimensions: int) -> Iterator[VectorStore]:
+        """See `VectorStore.rebuilding`. In place: meanwhile a search finds what is written yet."""
+        self.clear()
+        self.bind(model, dimensions)
+        yield self
 
     def count(self) -> int:
         """See `VectorStore.count`."""
