@@ -1,5 +1,6 @@
 """The connection to a server: opened once, checked once, and patient where that helps."""
 
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -147,6 +148,8 @@ class Connection:
 
 
 def _client(target: Target) -> Elasticsearch:
+    # Its lines on every failed attempt go to whoever keeps logs, not to a person's terminal.
+    logging.getLogger("elastic_transport").addHandler(logging.NullHandler())
     options: dict[str, Any] = {
         "request_timeout": _REQUEST_SECONDS,
         # Attempts are counted in one place only: `Connection.call` and the bulk writer.

@@ -267,11 +267,14 @@ class ElasticsearchVectorStore(VectorStore):
         numbers: dict[str, int] = {}
         for start in range(0, len(ids), _IDS_AT_ONCE):
             page = list(dict.fromkeys(ids[start : start + _IDS_AT_ONCE]))
-            docs = [
-                {"_index": self._target, "_id": chunk_key(i, 0), "_source": ["chunks"]}
-                for i in page
-            ]
-            answer = self._connection.change(partial(client.mget, docs=docs))
+            answer = self._connection.change(
+                partial(
+                    client.mget,
+                    index=self._target,
+                    ids=[chunk_key(i, 0) for i in page],
+                    source_includes=["chunks"],
+                )
+            )
             for identifier, hit in zip(page, answer["docs"], strict=True):
                 if hit.get("found"):
                     numbers[identifier] = int(hit["_source"]["chunks"])
