@@ -19,6 +19,7 @@ OLDEST: Final = (8, 19)
 _PACKED_VECTORS: Final = (9, 3)
 """From this version on a vector may be written as the base64 of its bytes."""
 
+_OPENING_PATIENCE: Final = 2.0
 _READ_PATIENCE: Final = 10.0
 _REQUEST_SECONDS: Final = 60.0
 _FIRST_PAUSE: Final = 0.2
@@ -102,7 +103,7 @@ class Connection:
         Raises:
             StoreError: It is not to be used.
         """
-        told = self.call(self.client.info, patience=0)["version"]
+        told = self.call(self.client.info, patience=_OPENING_PATIENCE)["version"]
         self.serverless = told.get("build_flavor") == "serverless"
         major, minor = (int(part) for part in told["number"].split(".")[:2])
         self.version = (major, minor)

@@ -21,12 +21,9 @@ from stores.errors import (
 
 _REASON_CHARACTERS: Final = 400
 _BUSY: Final = frozenset({429, 502, 503, 504})
-_UNAUTHORIZED: Final = re.compile(
-    r"action \[(?P<action>[^\]]+)\] is unauthorized for"
-    r"(?:(?!on indices).)*(?:on indices \[(?P<indices>[^\]]*)\])?"
-    r"(?:(?!granted by).)*(?:granted by the (?P<kind>\w+) privileges \[(?P<needed>[^\]]+)\])?",
-    re.DOTALL,
-)
+_ACTION: Final = re.compile(r"action \[([^\]]+)\] is unauthorized")
+_ON_INDICES: Final = re.compile(r"on indices \[([^\]]+)\]")
+_GRANTED_BY: Final = re.compile(r"granted by the (\w+) privileges \[([^,\]]+)")
 
 _FLOOD_STAGE: Final = "flood-stage"
 _WRITE_BLOCK: Final = "index write (api)"
@@ -142,17 +139,17 @@ def _forbidden(reason: str, server: str) -> StoreError:
         return StoreError(
             f"The licence of Elasticsearch at {server} does not cover this: {reason}."
         )
-    found = _UNAUTHORIZED.match(reason)
-    if found is None:
+    action = _ACTION.search(reason)
+    if action is None:
         return StoreAccessError(
             f"Elasticsearch at {server} does not allow this: {reason}.",
             hint="Give the role the privileges of docs/elasticsearch.md.",
         )
-    where = f" on {found['indices']}" if found["indices"] else ""
-    needed = (found["needed"] or "").split(",")[0]
-    lacking = f" (it lacks the {found['kind']} privilege {needed})" if needed else ""
+    indices, needed = _ON_INDICES.search(reason), _GRANTED_BY.search(reason)
+    where = f" on {indices[1]}" if indices else ""
+    lacking = f" (it lacks the {needed[1]} privilege {needed[2]})" if needed else ""
     return StoreAccessError(
-        f"Elasticsearch at {server} does not allow its user {found['action']}{where}{lacking}.",
+        f"Elasticsearch at {server} does not allow its user {action[1]}{where}{lacking}.",
         hint="Give the role the privileges of docs/elasticsearch.md.",
     )
 
@@ -172,12 +169,8 @@ def _index_of(error: Mapping[str, Any], reason: str) -> str:
 
 def _plain(error: TransportError) -> str:
     """The heart of a connection error, without the client's wrapping."""
-    innermost: BaseException = error
-    while isinstance(innermost, TransportError) and innermost.errors:
-        innermost = innermost.errors[0]
-    text = str(getattr(innermost, "reason", None) or innermost)
-    text = re.sub(r"<[^>]*>:?\s*", "", text)
+    text = re.sub(r"<[^>]*>:?\s*", "", str(error.message))
     match = re.search(r"\[Errno -?\d+\] ([^'\")\]]+)|CERTIFICATE_VERIFY_FAILED\] ([^(]+)", text)
     if match:
         text = match[1] or match[2]
-    return text.strip().rstrip(".") or type(innermost).__name__
+    return text.strip().rstrip(".") or type(error).__name__
