@@ -23,10 +23,11 @@ from typing import Any, Final
 from benchmarks.sandbox_slack import running_slack
 from exporters.base import Partition
 from exporters.changes import Change, Listed, Upsert
-from tasks.pipeline import encoded, sync_partition
+from tasks.batches import ChangeBatch, EncodedUpsert, WriteBatch, encoded
+from tasks.pipeline import sync_partition
 from tasks.results import Counts
 from tasks.session import SyncRequest, SyncSession
-from tasks.transform import ChangeBatch, EncodedUpsert, Transformer, WriteBatch
+from tasks.transform import Transformer
 from tasks.writer import Writer
 
 STAGES: Final = ("fetch", "transform", "write")
@@ -60,7 +61,10 @@ def measure_stages() -> dict[str, float]:
 
     def write() -> None:
         for transformer, batch in written:
-            Writer(session.stores, transformer, lease=None, counts=Counts()).write(batch)
+            Writer(
+                session.stores, transformer, lease=None, counts=Counts(), max_refused=10,
+                connection_id=session.context.connection_id,
+            ).write(batch)  # fmt: skip
 
     seconds["write"] = _seconds(write)
     session.close()

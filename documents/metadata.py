@@ -51,6 +51,12 @@ FIELDS: Final = (
 )
 """Every metadata field a document may carry. What only one source has goes into `extra`."""
 
+NOT_EMBEDDED: Final = "not_embedded"
+"""Entry of `extra`: True for a document that is found by its words alone.
+
+For what is worth keeping but says next to nothing ("Ada has joined the channel"): as vectors, a
+thousand of these would crowd out real answers."""
+
 RUN_FIELDS: Final = frozenset({"ingestion_timestamp", "run_id", "raw_ref"})
 """Fields that tell of the run that wrote a document, not of the document."""
 

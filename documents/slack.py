@@ -19,6 +19,7 @@ class SlackMessageDocument(AIDocument):
         mentions: names of people, channels and groups mentioned.
         links: URLs in order of appearance.
         files: `id`, `name`, `title`, `mimetype`, `size` (bytes), `url`.
+        not_embedded: True where nobody said anything: people came and went.
     """
 
     source: ClassVar[str] = "slack"

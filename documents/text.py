@@ -18,10 +18,11 @@ def normalize_text(text: str) -> str:
     Unicode in composed form (NFC), `\n` as the only line break, no control characters, no spaces
     at line ends, at most one blank line in a row, none around. Doing it twice changes nothing.
     """
-    if not text.isascii():
-        text = unicodedata.normalize("NFC", text)
     if _UNWANTED.search(text):
         text = _UNWANTED.sub("", _LINE_BREAK.sub("\n", text))
+    if not text.isascii():
+        # After that: what a removed character kept apart may now compose.
+        text = unicodedata.normalize("NFC", text)
     if " \n" in text or "\t\n" in text:
         text = _TRAILING_SPACE.sub("", text)
     if "\n\n\n" in text:

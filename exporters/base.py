@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from langchain_core.documents import Document
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from documents.errors import ConfigurationError
 from exporters.changes import Change, Cursor, Failure, Listed, RawRecord, Upsert
 
 _log = logging.getLogger(__name__)
@@ -23,6 +24,28 @@ class Selection(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> Self:
+        """A selection out of plain values.
+
+        Raises:
+            ConfigurationError: A field does not exist or its value makes no sense.
+        """
+        try:
+            return cls.model_validate(fields)
+        except ValidationError as error:
+            raise ConfigurationError(_wrong_value(error)) from None
+
+
+def _wrong_value(error: ValidationError) -> str:
+    """The first complaint of a validation as a sentence."""
+    first = error.errors(include_url=False)[0]
+    name = ".".join(map(str, first["loc"]))
+    if first["type"] == "extra_forbidden":
+        return f"There is no option {name!r}."
+    expected = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    return f"{name} is {first['input']!r}; expected: {expected}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,11 +210,14 @@ class BaseExporter(ABC):
 
         Args:
             selection: An instance of `selection_type`.
-            limit: The most documents.
+            limit: The most documents; None for all.
 
         Raises:
-            ExportError: The source refuses.
+            ConfigurationError: The limit is smaller than 1.
+            ExportError: The source refuses; raised when the first document is asked for.
         """
+        if limit is not None and limit < 1:
+            raise ConfigurationError(f"limit is {limit}; expected: at least 1, or None for all.")
         return islice(self._documents(selection), limit)
 
     def _documents(self, selection: Any) -> Iterator[Document]:

@@ -177,6 +177,21 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Withheld:
+    """The source keeps a part of the partition back: a plan's limit, a membership that is gone.
+
+    No item failed and none is gone: what is known of that part stays, and the run tells of it.
+
+    Attributes:
+        reason: What is kept back, why, and what to do about it, in sentences.
+        everything: Nothing of the partition can be read; it counts as left out.
+    """
+
+    reason: str
+    everything: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """Everything yielded before may be committed; resuming from `cursor` repeats none of it."""
 
@@ -209,6 +224,7 @@ Change = (
     | MembershipChange
     | ContainerChange
     | Failure
+    | Withheld
     | Checkpoint
     | Complete
 )

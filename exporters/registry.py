@@ -13,6 +13,7 @@ Finding a source imports none of its code, so listing sources is quick and works
 vendors' SDKs.
 """
 
+import difflib
 import os
 from collections.abc import Mapping
 from functools import lru_cache
@@ -64,6 +65,7 @@ class SourceManifest(BaseModel):
         distribution: The distribution that brings the source.
         documentation: Where its page is.
         credentials: The secrets it needs, by field name.
+        credentials_page: Web page that says how a person makes them, in most cases the vendor's.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -80,6 +82,7 @@ class SourceManifest(BaseModel):
     distribution: str = "prefect-data-getters"
     documentation: str = ""
     credentials: Mapping[str, CredentialField] = Field(default_factory=dict)
+    credentials_page: str | None = Field(default=None, pattern=r"^https://\S+$")
 
     def missing_packages(self) -> list[str]:
         """Modules it needs that are not installed."""
@@ -143,9 +146,9 @@ def source(name: str) -> SourceManifest:
     """
     known = sources()
     if name not in known:
-        raise ConfigurationError(
-            f"There is no source {name!r}.", hint=f"Known are: {', '.join(known)}."
-        )
+        near = difflib.get_close_matches(name.lower(), known, n=1)
+        advice = f"Did you mean {near[0]!r}?" if near else f"Known are: {', '.join(known)}."
+        raise ConfigurationError(f"There is no source {name!r}.", hint=advice)
     return known[name]
 
 

@@ -1,7 +1,8 @@
 """`make demo`: a believable company's Slack, synced and searched, with nothing but this machine.
 
 Starts the sandbox as a process of its own and runs the commands a person would type, against the
-embedded stores in `.demo/`. Run again, it shows that nothing changed.
+embedded stores in `.demo/`, or in the folder given as argument. Run again, it shows that nothing
+changed.
 """
 
 import json
@@ -18,9 +19,9 @@ from typing import Final
 from rich.markup import escape
 
 from exporters.slack.settings import TIER_LIMITS
-from flows.terminal import FAILED, complain, output
+from flows.terminal import FAILED, INTERRUPTED, complain, output
 
-_FOLDER: Final = Path(".demo")
+_FOLDER: Final = ".demo"
 _START_SECONDS: Final = 60
 _TOKEN: Final = "xoxb-sandbox-bot"  # noqa: S105 (the sandbox's own, good for nothing else)
 
@@ -39,14 +40,18 @@ _COMMANDS: Final = (
 )
 
 
-def main() -> int:
-    """Runs the demo and returns its exit code."""
+def main(folder: Path) -> int:
+    """Runs the demo and returns its exit code.
+
+    Args:
+        folder: Where its stores lie; made if it does not exist.
+    """
     console = output()
-    first = not _FOLDER.exists()
+    first = not (folder / "data").exists()
     console.rule("A company's Slack, in search" if first else "The same again: what changed?")
-    _FOLDER.mkdir(exist_ok=True)
-    with _slack() as url:
-        environment = _environment(url)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _slack(folder) as url:
+        environment = _environment(folder, url)
         for command in _COMMANDS:
             console.print(f"\n[bold]$ data-getters {escape(shlex.join(command))}[/]")
             done = subprocess.run(  # noqa: S603 (our own command line)
@@ -55,22 +60,33 @@ def main() -> int:
             if done.returncode:
                 complain(f"The demo stopped: that command ended with {done.returncode}.")
                 return FAILED
+    if first:
+        console.print("\nRun `make demo` again: nothing is fetched or embedded twice.")
+    console.print("\nEverything lies in one folder. To ask it something else:", highlight=False)
     console.print(
-        f"\nEverything lies in {_FOLDER}/. "
-        + ("Run `make demo` again: nothing is fetched or embedded twice." if first else "")
+        f"DATA_GETTERS_STORES__DATA_DIRECTORY={shlex.quote(str(folder / 'data'))} "
+        f"{_shown(sys.executable)} -m flows.cli search 'which ferry is late?'",
+        soft_wrap=True,
+        markup=False,
     )
     return 0
 
 
+def _shown(program: str) -> str:
+    """A path as one types it here."""
+    path = Path(program)
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
 @contextmanager
-def _slack() -> Iterator[str]:
+def _slack(folder: Path) -> Iterator[str]:
     """A local Slack, the same company each time; gives the address of its API."""
-    clock = _FOLDER / "company-clock"
+    clock = folder / "company-clock"
     if not clock.exists():
         clock.write_text(f"{time.time():.0f}")
-    address = _FOLDER / "slack-url"
+    address = folder / "slack-url"
     address.unlink(missing_ok=True)
-    with (_FOLDER / "slack.log").open("w") as log:
+    with (folder / "slack.log").open("w") as log:
         server = subprocess.Popen(  # noqa: S603 (our own sandbox)
             [
                 sys.executable, "-m", "sandbox.slack", "--seed", "7", "--messages", "2000",
@@ -83,7 +99,7 @@ def _slack() -> Iterator[str]:
         deadline = time.monotonic() + _START_SECONDS
         while not address.exists() or not address.read_text().strip():
             if server.poll() is not None or time.monotonic() > deadline:
-                raise SystemExit(f"The local Slack did not start; see {_FOLDER / 'slack.log'}.")
+                raise SystemExit(f"The local Slack did not start; see {folder / 'slack.log'}.")
             time.sleep(0.1)
         yield address.read_text().strip() + "/api/"
     finally:
@@ -91,7 +107,7 @@ def _slack() -> Iterator[str]:
         server.wait(10)
 
 
-def _environment(url: str) -> Mapping[str, str]:
+def _environment(folder: Path, url: str) -> Mapping[str, str]:
     """What the commands see: the sandbox for Slack, which paces nobody, and stores of the demo."""
     unhurried = {scope: {"per_minute": 100_000, "burst": 1_000} for scope in TIER_LIMITS}
     return {
@@ -99,10 +115,13 @@ def _environment(url: str) -> Mapping[str, str]:
         "SLACK_BOT_TOKEN": _TOKEN,
         "DATA_GETTERS_SLACK__BASE_URL": url,
         "DATA_GETTERS_SLACK__RATE_LIMITS": json.dumps(unhurried),
-        "DATA_GETTERS_STORES__DATA_DIRECTORY": str(_FOLDER.absolute() / "data"),
+        "DATA_GETTERS_STORES__DATA_DIRECTORY": str(folder.absolute() / "data"),
         "DO_NOT_TRACK": "1",
     }
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else _FOLDER)))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)  # the command that was running has said so

@@ -9,6 +9,7 @@ from langchain_core.documents import Document
 
 from documents.chunks import Chunk, ChunkedDocument
 from documents.fingerprints import text_hash
+from documents.metadata import NOT_EMBEDDED
 
 if TYPE_CHECKING:
     from langchain_text_splitters import RecursiveCharacterTextSplitter
@@ -32,7 +33,7 @@ def chunk_documents(
     A chunk is a span of the document's text, so stores keep offsets and no second copy. The text
     that is embedded begins with the document's title, which is often all that says what a later
     chunk is about. A text within the limit is one chunk; one without text is its title; one
-    without both has no chunk.
+    without both has no chunk, nor has one whose `extra` says `not_embedded`.
 
     Args:
         docs: Documents.
@@ -51,8 +52,11 @@ def chunk_documents(
 
 
 def _chunked(document: Document, size: int, overlap: int) -> ChunkedDocument:
+    metadata = document.metadata or {}
+    if (metadata.get("extra") or {}).get(NOT_EMBEDDED):
+        return ChunkedDocument(document, [])
     text = document.page_content
-    title = str((document.metadata or {}).get("title") or "")
+    title = str(metadata.get("title") or "")
     if len(text) <= size:
         spans = [(0, len(text))] if text or title else []
     else:

@@ -4,6 +4,7 @@ Register them with `python -m prefect block register -m tasks.blocks`; then save
 Prefect UI and name it in a flow's `credentials` parameter. Prefect keeps the secrets encrypted.
 """
 
+from abc import ABC
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -13,19 +14,16 @@ from pydantic import Field, SecretStr
 from exporters.registry import SourceManifest, sources
 
 
-class SourceCredentials(Block):
+class SourceCredentials(Block, ABC):  # Prefect registers no type that names ABC itself
     """The secrets of one source. Each source has its own subclass."""
 
-    _block_type_name = "Data Getters Credentials"
-    _block_type_slug = "data-getters-credentials"
-
     def values(self) -> dict[str, str]:
-        """The secrets by field name, those that are set."""
+        """The secrets by field name, those that are set, without the space a paste brings along."""
         fields = {name: getattr(self, name, None) for name in type(self).model_fields}
         return {
-            name: value.get_secret_value()
+            name: value.get_secret_value().strip()
             for name, value in fields.items()
-            if isinstance(value, SecretStr) and value.get_secret_value()
+            if isinstance(value, SecretStr) and value.get_secret_value().strip()
         }
 
 
@@ -45,6 +43,7 @@ def credentials_block(manifest: SourceManifest) -> type[SourceCredentials]:
         "_block_type_name": block_type_name(manifest),
         "_block_type_slug": f"data-getters-{manifest.name.replace('_', '-')}",
         "_description": f"Credentials with which {manifest.title} is synced.",
+        "_documentation_url": manifest.credentials_page,
         "__annotations__": {},
     }
     for name, field in manifest.credentials.items():

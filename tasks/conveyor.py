@@ -1,12 +1,14 @@
 """Two worker threads in a row, with short queues before each."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, Full, Queue
 from threading import Event, Thread
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
-from tasks.transform import ChangeBatch, TooManyFailuresError, Transformer, WriteBatch
+from tasks.batches import ChangeBatch, WriteBatch
+from tasks.transform import TooManyFailuresError, Transformer
 
 _QUEUED_BATCHES: Final = 1
 _POLL_SECONDS: Final = 0.1
@@ -52,7 +54,8 @@ class Conveyor:
         if error is not None:
             self._aborted.set()
         else:
-            self._hand_over(self._changes, None)
+            with suppress(_AbortedError):  # raised below, as what it was
+                self._hand_over(self._changes, None)
         for thread in self._threads:
             thread.join()
         if error is None:
@@ -87,7 +90,8 @@ class Conveyor:
             try:
                 write = self._transformer.transform(batch)
             except TooManyFailuresError as error:
-                self._hand_over(self._writes, error.unwritten)
+                if error.unwritten is not None:
+                    self._hand_over(self._writes, error.unwritten)
                 self._hand_over(self._writes, None)
                 raise
             del batch  # its payloads need not wait for the writing side too
@@ -106,8 +110,9 @@ class Conveyor:
         except _AbortedError:
             return
         except TooManyFailuresError as error:
-            # The dead letters that led to it are still being written.
-            self._threads[1].join()
+            if error.unwritten is not None:
+                # The dead letters that led to it are still being written.
+                self._threads[1].join()
             self._fail(error)
         except BaseException as error:  # noqa: BLE001 (raised again in the thread that waits)
             self._fail(error)

@@ -26,6 +26,7 @@ class SyncOptions(BaseModel):
         default=20,
         ge=0,
         le=100,
+        allow_inf_nan=False,
         description="A sweep that would delete more than this share of the listed part of a "
         "partition deletes nothing and says so. 100 allows everything.",
     )
@@ -45,5 +46,8 @@ class SyncOptions(BaseModel):
         default=4_000_000, ge=1, description="Most payload bytes handed on together."
     )
     batch_seconds: float = Field(
-        default=5.0, gt=0, description="Longest a record waits for a batch to fill, in seconds."
+        default=5.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Longest a record waits for a batch to fill, in seconds.",
     )

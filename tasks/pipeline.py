@@ -12,14 +12,12 @@ it.
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
+from threading import Event
 from time import monotonic
 from typing import Final
 
-import orjson
-
 from documents.errors import DataGettersError
-from documents.fingerprints import fingerprint
 from exporters.base import BaseExporter, Partition
 from exporters.caller import CallUsage, track_calls
 from exporters.changes import (
@@ -34,31 +32,33 @@ from exporters.changes import (
     Listed,
     MembershipChange,
     Upsert,
+    Withheld,
 )
-from exporters.errors import CursorExpiredError, ExportError, InvalidDataError, Severity
+from exporters.errors import CursorExpiredError, ExportError, Severity
+from exporters.limiter import WaitInterruptedError
 from exporters.redaction import redactor
 from stores.ledger.leases import Lease
+from stores.ledger.types import DeadLetter
+from tasks.batches import (
+    ChangeBatch,
+    EncodedUpsert,
+    Item,
+    Seen,
+    WriteBatch,
+    encoded,
+    item_key,
+)
 from tasks.conveyor import Conveyor
 from tasks.garbage import patient_collector
 from tasks.options import SyncOptions
 from tasks.results import PartitionOutcome, PartitionResult, Progress
 from tasks.stores import Stores
 from tasks.sweep import Sweeper
-from tasks.transform import (
-    ChangeBatch,
-    EncodedUpsert,
-    Item,
-    Processing,
-    Seen,
-    Transformer,
-    WriteBatch,
-    item_key,
-    stored_version,
-)
+from tasks.transform import Processing, Transformer, stored_version
 from tasks.writer import PartitionRewriter, Writer
 
-_LISTED_TOGETHER: Final = 500
-"""Listed items whose versions are looked up together."""
+_WAITING_TOGETHER: Final = 500
+"""Listed items, and what follows them, that wait until their versions are looked up together."""
 
 _Waiting = Item | Listed | Checkpoint
 
@@ -79,6 +79,7 @@ class SyncContext:
         lease: What lets this run write.
         progress: Told after each commit.
         on_wait: Told about once a second while a call waits: seconds left, and for what.
+        stop: When set, partitions stop at their next change and in the middle of a wait.
     """
 
     exporter: BaseExporter
@@ -92,6 +93,7 @@ class SyncContext:
     lease: Lease | None = None
     progress: Progress | None = None
     on_wait: Callable[[str, float, str], None] | None = None
+    stop: Event = field(default_factory=Event)
 
 
 class PartitionFailedError(DataGettersError):
@@ -104,7 +106,7 @@ class PartitionFailedError(DataGettersError):
     """
 
     def __init__(self, result: PartitionResult, error: DataGettersError) -> None:
-        super().__init__(str(error), hint=error.hint)
+        super().__init__(redactor.text(str(error)), hint=redactor.text(error.hint))
         self.result = result
         self.retryable = bool(getattr(error, "retryable", False))
         self.retry_after: float | None = getattr(error, "retry_after", None)
@@ -152,12 +154,11 @@ class _PartitionSync:
             context.connection_id, partition.key, partition.name, partition.kind
         )
         self._result = PartitionResult(key=partition.key, name=partition.name, kind=partition.kind)
-        self._batch = ChangeBatch()
-        self._batch_keys: set[str] = set()
-        self._batch_started = monotonic()
+        self._begin_batch()
         self._waiting: list[_Waiting] = []
         self._waiting_bytes = 0
         self._all_failures_told = True
+        self._withheld: Withheld | None = None
         self._known_before = True
         self._generation = self._state.generation
         self._conveyor: Conveyor
@@ -166,13 +167,16 @@ class _PartitionSync:
     def sync(self, *, fresh: bool) -> PartitionResult:
         cursor = None if fresh else self._state.cursor
         with self._reporting():
+            if fresh and self._state.cursor is not None:
+                # An attempt that fails before its first checkpoint is to be followed by another
+                # listing from the beginning.
+                self._ledger.reset_cursor(self._state.id)
             try:
                 self._listing(cursor)
             except CursorExpiredError:
                 if cursor is None:
                     raise
                 self._ledger.reset_cursor(self._state.id)
-                self._batch, self._waiting = ChangeBatch(), []
                 self._listing(None)
         return self._result
 
@@ -187,24 +191,40 @@ class _PartitionSync:
     def _listing(self, cursor: Cursor | None) -> None:
         self._known_before = self._ledger.has_records(self._state.id)
         self._generation = self._ledger.begin_listing(self._state.id, fresh=cursor is None)
-        self._all_failures_told = True
+        resumed = cursor is not None and self._state.listing_open
+        self._all_failures_told = not (resumed and self._untold_failures())
+        self._begin_batch()
+        self._waiting, self._waiting_bytes = [], 0
         with self._carrying():
-            for change in self._context.exporter.pull(self._partition, cursor):
+            for change in self._pulled(cursor):
                 self._take(change)
             self._settle()
             self._batch.closes_listing = True
             self._flush()
 
+    def _pulled(self, cursor: Cursor | None) -> Iterator[Change]:
+        """What the source says. When it fails, what it said before is committed first."""
+        try:
+            yield from self._context.exporter.pull(self._partition, cursor)
+        except Exception:
+            self._flush()
+            self._conveyor.drain()
+            raise
+
     def _take(self, change: Change) -> None:
         """Sorts one change into the batch, or acts on it when it concerns the whole partition."""
+        if self._context.stop.is_set():
+            raise WaitInterruptedError("The run was stopped.")
         match change:
             case Listed():
-                self._waiting.append(change)
-                if len(self._waiting) >= _LISTED_TOGETHER:
-                    self._settle()
+                self._wait_for_versions(change)
             case Complete():
                 if change.full and self._known_before:
                     self._sweep(change)
+                if change.full and change.since is None and change.until is None:
+                    self._settle_untold_failures()
+            case Withheld():
+                self._withheld = change
             case MembershipChange() | ContainerChange():
                 self._apply_to_partition(change)
             case AccessChange() if change.external_id is None:
@@ -212,12 +232,23 @@ class _PartitionSync:
             case _:
                 item = self._item(change)
                 if self._waiting:
-                    self._waiting.append(item)
-                    self._waiting_bytes += _size(item)
-                    if self._waiting_bytes >= self._context.options.batch_bytes:
-                        self._settle()
+                    self._wait_for_versions(item)
                 else:
                     self._add(item)
+
+    def _wait_for_versions(self, item: _Waiting) -> None:
+        """Holds back a listed item, or what follows one, until a few can be settled together."""
+        options = self._context.options
+        if not self._waiting:
+            self._waiting_since = monotonic()
+        self._waiting.append(item)
+        self._waiting_bytes += _size(item)
+        if (
+            len(self._waiting) >= _WAITING_TOGETHER
+            or self._waiting_bytes >= options.batch_bytes
+            or monotonic() - self._waiting_since >= options.batch_seconds
+        ):
+            self._settle()
 
     def _item(
         self, change: Upsert | Delete | AccessChange | Failure | Checkpoint
@@ -225,7 +256,7 @@ class _PartitionSync:
         match change:
             case Upsert():
                 return encoded(change, self._context.exporter.transform_version)
-            case Failure() if change.external_id is None:
+            case Failure() if item_key(change) is None:
                 self._all_failures_told = False
         return change
 
@@ -283,9 +314,14 @@ class _PartitionSync:
         ):
             self._flush()
 
-    def _flush(self) -> None:
-        batch, self._batch, self._batch_keys = self._batch, ChangeBatch(), set()
+    def _begin_batch(self) -> None:
+        self._batch = ChangeBatch()
+        self._batch_keys: set[str] = set()
         self._batch_started = monotonic()
+
+    def _flush(self) -> None:
+        batch = self._batch
+        self._begin_batch()
         if batch.items or batch.cursor is not None or batch.closes_listing:
             self._conveyor.put(batch)
 
@@ -339,6 +375,21 @@ class _PartitionSync:
             self._result.held_back += sweeper.held_back
             self._result.message = sweeper.reason
 
+    def _untold_failures(self) -> list[DeadLetter]:
+        """What was set aside in this partition without a name."""
+        letters = self._ledger.dead_letters(
+            source=self._context.exporter.source,
+            connection=self._context.connection,
+            partition=self._partition.key,
+        )
+        return [letter for letter in letters if letter.key is None]
+
+    def _settle_untold_failures(self) -> None:
+        """A whole listing in which every item could be read settles what had failed namelessly."""
+        if self._all_failures_told and (letters := self._untold_failures()):
+            self._drain()
+            self._ledger.resolve_dead_letters([x.id for x in letters if x.id is not None])
+
     @contextmanager
     def _carrying(self, *, resolves_seen: bool = False) -> Iterator[None]:
         context = self._context
@@ -359,8 +410,10 @@ class _PartitionSync:
         writer = Writer(
             context.stores,
             transformer,
+            connection_id=context.connection_id,
             lease=context.lease,
             counts=self._result.counts,
+            max_refused=context.options.max_consecutive_failures,
         )
 
         def write(batch: WriteBatch) -> None:
@@ -374,21 +427,41 @@ class _PartitionSync:
     def _reporting(self) -> Iterator[None]:
         """Counts calls and time, and turns what stops the partition into one kind of error."""
         result = self._result
-        with track_calls(on_wait=self._tell_waiting) as self._usage:
+        stop = self._context.stop
+        with track_calls(on_wait=self._tell_waiting, stop=stop) as self._usage:
             try:
                 yield
             except DataGettersError as error:
-                self._finish(PartitionOutcome.FAILED)
-                result.message, result.error = error.sentence(), type(error).__name__
-                raise PartitionFailedError(result, error) from error
+                raise self._failed(error) from error
+            except Exception as error:
+                unexpected = DataGettersError(
+                    f"{self._partition.name} stopped unexpectedly: {type(error).__name__}: {error}",
+                    hint="That should not happen: please report it with its traceback, which "
+                    "the log of the run has.",
+                )
+                raise self._failed(unexpected, type(error).__name__) from error
             except BaseException as error:
+                result.message, result.error = "It was stopped.", type(error).__name__
                 self._finish(PartitionOutcome.FAILED)
-                result.message, result.error = str(error), type(error).__name__
                 raise
-            needs_attention = result.counts.failed or result.held_back
-            self._finish(
-                PartitionOutcome.ATTENTION if needs_attention else PartitionOutcome.COMPLETED
-            )
+            self._finish(self._outcome())
+
+    def _outcome(self) -> PartitionOutcome:
+        """How a partition that came to its end is to be told."""
+        result, withheld = self._result, self._withheld
+        if withheld is not None:
+            result.message = " ".join(part for part in (withheld.reason, result.message) if part)
+            if withheld.everything:
+                return PartitionOutcome.SKIPPED
+        needs_attention = result.counts.failed or result.held_back or withheld is not None
+        return PartitionOutcome.ATTENTION if needs_attention else PartitionOutcome.COMPLETED
+
+    def _failed(self, error: DataGettersError, name: str = "") -> PartitionFailedError:
+        failed = PartitionFailedError(self._result, error)
+        self._result.message = failed.sentence()
+        self._result.error = name or type(error).__name__
+        self._finish(PartitionOutcome.FAILED)
+        return failed
 
     def _tell_waiting(self, seconds: float, reason: str) -> None:
         if self._context.on_wait is not None:
@@ -406,40 +479,6 @@ class _PartitionSync:
         result.counts.seconds_waited = self._usage.seconds_waited
         if self._context.progress is not None:
             self._context.progress(result)
-
-
-def encoded(upsert: Upsert, transform_version: int) -> EncodedUpsert | Failure:
-    """The payload as sorted JSON: what lands, and what tells a moved record from the same.
-
-    Args:
-        upsert: The change.
-        transform_version: Of the exporter; a newer one makes every record look moved.
-
-    Returns:
-        The upsert with its payload as bytes, free of our secrets, or what is wrong with it.
-    """
-    record = upsert.record
-    try:
-        payload = _json(record.payload)
-        if redactor.finds_secrets(payload):
-            record = replace(record, payload=redactor.payload(record.payload))
-            payload = _json(record.payload)
-    except (TypeError, ValueError) as error:
-        return Failure(
-            error=InvalidDataError(
-                f"The {record.entity} {record.external_id} is no JSON: {error}.",
-                external_id=record.external_id,
-            ),
-            entity=record.entity,
-            external_id=record.external_id,
-            url=record.url,
-        )
-    payload_hash = fingerprint(b"%d|%b" % (transform_version, payload))
-    return EncodedUpsert(record, payload, payload_hash, upsert.partial)
-
-
-def _json(payload: object) -> bytes:
-    return orjson.dumps(payload, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
 
 
 def _size(item: object) -> int:

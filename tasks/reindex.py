@@ -198,9 +198,9 @@ def _rebuild_vectors(
                             overlap_characters=settings.chunk_overlap,
                         )
                     )
-                    made = embedder.embed(chunked)
-                    if made:
-                        ledger.cache_vectors(model.identity, made)
+                    embedded = embedder.embed(chunked)
+                    if embedded.made:
+                        ledger.cache_vectors(model.identity, embedded.made)
                     refused = fresh.write(chunked)
                     result.refused |= {refusal.document_id: refusal.reason for refusal in refused}
                     done += len(page)

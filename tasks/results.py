@@ -14,7 +14,8 @@ class PartitionOutcome(StrEnum):
     SKIPPED = "skipped"
     """It cannot be read, and was not asked for by name."""
     ATTENTION = "attention"
-    """It went to its end, but items were set aside or deletes were held back."""
+    """It went to its end, but items were set aside, deletes were held back, or the source keeps a
+    part of it back."""
     FAILED = "failed"
 
 

@@ -4,6 +4,7 @@ Tasks are given a `SyncRequest`, which is small and holds no secret, and find th
 in their process. In another process (a Dask or Ray worker) the session is opened there.
 """
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,11 +12,11 @@ from threading import Lock
 from typing import Any, Final
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from documents.errors import ConfigurationError
 from documents.registry import document_types
 from exporters.base import BaseExporter, Partition
+from exporters.limiter import WaitInterruptedError
 from exporters.registry import SourceManifest, source
 from exporters.settings import load_settings
 from tasks.credentials import find_credentials
@@ -145,30 +146,25 @@ def parsed_selection(manifest: SourceManifest, fields: Mapping[str, Any]) -> Any
     Raises:
         ConfigurationError: A field does not exist or its value makes no sense.
     """
-    selection_type = manifest.load(manifest.exporter).selection_type
-    try:
-        return selection_type.model_validate(fields)
-    except ValidationError as error:
-        raise ConfigurationError(wrong_value(error)) from None
-
-
-def wrong_value(error: ValidationError) -> str:
-    """The first complaint of a validation as a sentence."""
-    first = error.errors(include_url=False)[0]
-    name = ".".join(map(str, first["loc"]))
-    if first["type"] == "extra_forbidden":
-        return f"There is no option {name!r}."
-    expected = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    return f"{name} is {first['input']!r}; expected: {expected}."
+    return manifest.load(manifest.exporter).selection_type.of(fields)
 
 
 _sessions: Final[dict[str, SyncSession]] = {}
+_ended: Final[deque[str]] = deque(maxlen=100)
+"""The last runs that came to their end in this process."""
+
 _lock: Final = Lock()
 
 
 def session_of(request: SyncRequest) -> SyncSession:
-    """The session of a run in this process, opened by the first who asks."""
+    """The session of a run in this process, opened by the first who asks.
+
+    Raises:
+        WaitInterruptedError: The run was stopped before the caller, one of its tasks, began.
+    """
     with _lock:
+        if request.run_id in _ended:
+            raise WaitInterruptedError("The run was stopped.")
         session = _sessions.get(request.run_id)
         if session is None:
             session = _sessions[request.run_id] = SyncSession(request)
@@ -179,6 +175,7 @@ def end_session(request: SyncRequest) -> None:
     """Closes the session of a run, if there is one in this process."""
     with _lock:
         session = _sessions.pop(request.run_id, None)
+        _ended.append(request.run_id)
     if session is not None:
         session.close()
 

@@ -9,7 +9,9 @@ from documents.errors import ConfigurationError
 from exporters.redaction import redactor
 from stores.base import DocumentIndex, VectorStore
 from stores.embeddings import EmbeddingModel
+from stores.errors import StoreUnavailableError
 from stores.ledger.ledger import Ledger
+from stores.ledger.types import ConnectionState
 from stores.opening import open_document_index, open_embeddings, open_search, open_vector_store
 from stores.raw.store import RawStore
 from stores.search import HybridSearch
@@ -58,6 +60,8 @@ class Stores:
         if self.vectors is not None:
             self.vectors.close()
         self.ledger.close()
+        if self.ledger.database is not None:
+            self.ledger.database.close()
         self.raw.close()
 
 
@@ -103,10 +107,14 @@ class Searcher:
     Attributes:
         search: Over index, vectors and model of the settings.
         principals_of: Everything a person (by e-mail address) may read by.
+        connections: What was synced.
+        containers: Names of what was synced: channels, mailboxes, projects.
     """
 
     search: HybridSearch
     principals_of: Callable[[str], frozenset[str]]
+    connections: Callable[[], list[ConnectionState]]
+    containers: Callable[[], list[str]]
 
 
 @contextmanager
@@ -119,21 +127,69 @@ def open_searcher(settings: StoreSettings | None = None) -> Iterator[Searcher]:
     """
     settings = settings or load_store_settings()
     redactor.register(*settings.secrets())
-    if settings.document_index_location.scheme == "sqlite" and not _exists(settings):
+    location = settings.document_index_location
+    if location.scheme == "sqlite" and _is_new(Path(location.address)):
         raise ConfigurationError(
-            f"There is nothing to search yet: {settings.embedded_file} does not exist.",
+            f"There is nothing to search yet: {location.address} does not exist.",
             hint="Run `data-getters sync SOURCE` first, or set DATA_GETTERS_STORES__DATA_DIRECTORY "
             "to where the data is.",
         )
     ledger = Ledger.open(settings.ledger or settings.embedded_file)
     try:
-        yield Searcher(search=open_search(settings), principals_of=ledger.principals_of)
+        yield Searcher(
+            search=open_search(settings),
+            principals_of=ledger.principals_of,
+            connections=ledger.connections,
+            containers=lambda: [
+                partition.name
+                for connection in ledger.connections()
+                for partition in ledger.partitions(connection.id)
+            ],
+        )
     finally:
         ledger.close()
 
 
-def _exists(settings: StoreSettings) -> bool:
-    return Path(settings.document_index_location.address).exists()
+def _is_new(path: Path) -> bool:
+    """Whether there is no file yet, and one could be made: nothing was stored there so far."""
+    return not exists(path) and nearest_folder(path).is_dir()
+
+
+def exists(path: Path) -> bool:
+    """Whether there is a file.
+
+    Raises:
+        StoreUnavailableError: A folder above it may not be looked into.
+    """
+    try:
+        return path.exists()
+    except OSError as error:
+        raise StoreUnavailableError(
+            f"The store {path} cannot be looked for: {error.strerror}.",
+            hint="Choose another path, or ask for permission to its folder.",
+        ) from error
+
+
+def nearest_folder(path: Path) -> Path:
+    """The first of the folders above a path that is there; it may be a file, by mistake."""
+    return next(parent for parent in path.parents if exists(parent))
+
+
+def existing_ledger(settings: StoreSettings | None = None) -> tuple[Ledger | None, str]:
+    """The ledger of the settings and its address, for looking into it: none is made.
+
+    Returns:
+        None, with the path, where there is no file yet.
+
+    Raises:
+        StoreError: It cannot be opened.
+    """
+    settings = settings or load_store_settings()
+    location = settings.ledger_location
+    if location.scheme == "sqlite" and _is_new(Path(location.address)):
+        return None, location.address
+    ledger = open_ledger(settings)
+    return ledger, ledger.address
 
 
 def open_ledger(settings: StoreSettings | None = None) -> Ledger:

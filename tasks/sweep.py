@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from itertools import islice
 
 from exporters.base import BaseExporter, Partition
-from exporters.changes import Change, Complete, Delete, DeleteReason
+from exporters.changes import Change, Complete, Delete, DeleteReason, Failure
+from exporters.errors import ExportError, Severity
 from stores.ledger.known import KnownRecord
 from stores.ledger.ledger import Ledger
+from tasks.batches import Swept
 from tasks.options import SyncOptions
 
 
@@ -77,12 +79,10 @@ class Sweeper:
             return
         alive = 0
         for record in sample:
-            entity, _, external_id = record.key.partition(":")
-            answer = self._exporter.fetch(self._partition, entity, external_id)
-            if answer is None:
+            changes = self._asked(record)
+            if changes is None:
                 yield from self._by_guard(unseen, known, allowed=allowed)
                 return
-            changes = list(answer)
             alive += not any(isinstance(c, Delete) and c.key == record.key for c in changes)
             yield from changes
         if whole:
@@ -91,6 +91,17 @@ class Sweeper:
             self._hold(unseen - len(sample), known, f"{alive} missing ones were there when asked")
         else:
             yield from self._deletes()
+
+    def _asked(self, record: KnownRecord) -> list[Change] | None:
+        """What the source says of a missing item; None when it cannot be asked."""
+        entity, _, external_id = record.key.partition(":")
+        try:
+            answer = self._exporter.fetch(self._partition, entity, external_id)
+            return None if answer is None else list(answer)
+        except ExportError as error:
+            if error.severity is not Severity.ITEM:
+                raise
+            return [Failure(error=error, entity=entity, external_id=external_id, url=record.url)]
 
     def _by_guard(self, unseen: int, known: int, *, allowed: bool) -> Iterator[Change]:
         if unseen == known:
@@ -103,7 +114,7 @@ class Sweeper:
     def _deletes(self) -> Iterator[Change]:
         for record in self._unseen():
             entity, _, external_id = record.key.partition(":")
-            yield Delete(entity, external_id, DeleteReason.PURGED)
+            yield Swept(entity, external_id, DeleteReason.PURGED)
 
     def _unseen(self) -> Iterator[KnownRecord]:
         for page in self._ledger.unseen_records(

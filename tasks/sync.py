@@ -127,15 +127,22 @@ def _recorded(request: SyncRequest) -> Iterator[SyncSession]:
             try:
                 yield session
             except BaseException as error:
-                told = error.sentence() if isinstance(error, DataGettersError) else repr(error)
+                # Partitions run in other threads: they would go on to their end unless told.
+                session.context.stop.set()
                 ledger.finish_run(
                     request.run_id,
                     RunState.FAILED if isinstance(error, Exception) else RunState.CANCELLED,
-                    message=redactor.text(told),
+                    message=redactor.text(_reason(error)),
                 )
                 raise
     finally:
         end_session(request)
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, DataGettersError):
+        return error.sentence()
+    return repr(error) if isinstance(error, Exception) else "Stopped before its end."
 
 
 def _sync(session: SyncSession) -> SyncResult:
@@ -197,7 +204,7 @@ def end_state(result: SyncResult) -> State[Any]:
     )
     attention = result.with_outcome(PartitionOutcome.ATTENTION)
     if attention:
-        held = " ".join(partition.message for partition in attention if partition.held_back)
+        held = " ".join(partition.message for partition in attention if partition.message)
         aside = f" {counts.failed} items were set aside." if counts.failed else ""
         return Completed(name=ATTENTION, message=f"{done}{aside} {held}".strip())
     return Completed(message=done)

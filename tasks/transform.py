@@ -6,7 +6,8 @@ did not, and embeds the texts that nobody embedded before.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from datetime import UTC, datetime
 from threading import Event
 
 from langchain_core.documents import Document
@@ -16,8 +17,9 @@ from documents.fingerprints import access_hash
 from documents.principals import normalize_access
 from documents.times import now_iso
 from exporters.base import BaseExporter, Partition
-from exporters.changes import AccessChange, Cursor, Delete, Failure, RawRecord, record_key
+from exporters.changes import AccessChange, Delete, Failure, RawRecord
 from exporters.errors import ExportError, InvalidDataError
+from exporters.redaction import redactor
 from processing.chunking import chunk_documents
 from processing.metadata import convert_to_ai_documents, fingerprints
 from processing.text import normalize, truncate
@@ -29,6 +31,16 @@ from stores.ledger.types import (
     RecordState,
 )
 from stores.raw.types import RawRow
+from tasks.batches import (
+    ChangeBatch,
+    EncodedUpsert,
+    Item,
+    Refusal,
+    Seen,
+    Swept,
+    WriteBatch,
+    item_key,
+)
 from tasks.embedding import Embedder
 from tasks.options import SyncOptions
 from tasks.results import Counts
@@ -36,88 +48,6 @@ from tasks.stores import Stores
 
 Processing = Callable[[Iterable[Document]], Iterator[Document]]
 """A source's own step, from `processing.custom`."""
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedUpsert:
-    """An upsert with its payload as bytes, made by the fetching side."""
-
-    record: RawRecord
-    payload: bytes
-    payload_hash: str
-    partial: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A listed item whose version is the one already known."""
-
-    key: str
-
-
-Item = EncodedUpsert | Seen | Delete | AccessChange | Failure
-
-
-@dataclass(slots=True)
-class ChangeBatch:
-    """Changes on their way, no key twice.
-
-    Attributes:
-        items: In order.
-        size: Bytes of the payloads.
-        cursor: The checkpoint they lead up to, if one was passed.
-        closes_listing: The listing came to its end with them.
-        done: Set when all of it is durable.
-    """
-
-    items: list[Item] = field(default_factory=list)
-    size: int = 0
-    cursor: Cursor | None = None
-    closes_listing: bool = False
-    done: Event | None = None
-
-
-@dataclass(slots=True)
-class WriteBatch:
-    """What the stores are to do for a batch of changes.
-
-    Attributes:
-        documents: To write, with their chunks (none where nothing is embedded).
-        new_ids: Which of them no store holds yet.
-        access: Documents of which access alone moved.
-        deleted: Documents to delete.
-        vectors: Newly made vectors by text hash, to cache.
-        ledger: What the ledger is to remember.
-        counts: What it comes to, less the documents to write: those count once they are written.
-        done: Set when it is durable.
-    """
-
-    ledger: LedgerBatch
-    documents: list[ChunkedDocument] = field(default_factory=list)
-    new_ids: set[str] = field(default_factory=set)
-    access: dict[str, list[str]] = field(default_factory=dict)
-    deleted: list[str] = field(default_factory=list)
-    vectors: dict[str, bytes] = field(default_factory=dict)
-    counts: Counts = field(default_factory=Counts)
-    done: Event | None = None
-
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to write anywhere."""
-        ledger = self.ledger
-        return not (
-            self.documents
-            or self.access
-            or self.deleted
-            or ledger.records
-            or ledger.seen
-            or ledger.documents
-            or ledger.deleted
-            or ledger.dead_letters
-            or ledger.resolved
-            or ledger.cursor is not None
-            or ledger.listing_closed
-        )
 
 
 class Transformer:
@@ -200,66 +130,92 @@ class Transformer:
             ),
             done=batch.done or Event(),
         )
-        moved: list[EncodedUpsert] = []
+        refs = self._land(write, batch.items, known)
+        fresh: list[Document] = []
         for item in batch.items:
             match item:
+                case Failure():
+                    self._fail(write, item)
+                    continue
+                case EncodedUpsert() if item.record.key in refs:
+                    before, ref = known.get(item.record.key), refs[item.record.key]
+                    fresh += self._transform_moved(write, item, before, ref)
+                    continue  # it may have failed
                 case EncodedUpsert():
-                    if self._is_unmoved(item, known.get(item.record.key)):
-                        self._seen(write, item.record.key, known)
-                    else:
-                        moved.append(item)
+                    self._unmoved(write, item, known)
                 case Seen():
                     self._seen(write, item.key, known)
                 case Delete():
                     self._delete(write, item, known)
                 case AccessChange():
-                    self._change_access(write, item, known)
-                case Failure():
-                    self._fail(write, item)
-        self._transform_moved(write, moved, known)
+                    if not self._change_access(write, item, known):
+                        continue
+            self._consecutive_failures = 0
+        self._embed(write, fresh)
+        written = {document.document.id for document in write.documents}
+        # A document that another record of the batch brings now is not deleted with its old one.
+        write.deleted = [identifier for identifier in write.deleted if identifier not in written]
         self._in_flight.append((_event(write), frozenset(keys)))
         return write
 
-    def _transform_moved(
-        self, write: WriteBatch, moved: Sequence[EncodedUpsert], known: Mapping[str, KnownRecord]
-    ) -> None:
+    def _land(
+        self, write: WriteBatch, items: Iterable[Item], known: Mapping[str, KnownRecord]
+    ) -> dict[str, str]:
+        """Lands the payloads that moved; returns their references by record key."""
+        moved = [
+            item
+            for item in items
+            if isinstance(item, EncodedUpsert)
+            and not self._is_unmoved(item, known.get(item.record.key))
+        ]
         if not moved:
-            return
-        rows = [self._row(item) for item in moved]
-        landing = self._stores.raw.append(rows, run_id=self._run_id)
+            return {}
+        landing = self._stores.raw.append([self._row(item) for item in moved], run_id=self._run_id)
         write.ledger.raw_files.extend(landing.files)
-        write.counts.landed += len(rows)
-        fresh: list[Document] = []
-        for item, raw_ref in zip(moved, landing.refs, strict=True):
-            record = item.record
-            try:
-                documents = list(self._process(self._exporter.to_documents(record), raw_ref))
-            except Exception as error:  # noqa: BLE001 (one bad item is a dead letter, not the run)
-                self._fail(
-                    write,
-                    Failure(
-                        error=_as_export_error(error, record),
-                        entity=record.entity,
-                        external_id=record.external_id,
-                        url=record.url,
-                    ),
-                    raw_ref,
-                )
-                continue
-            self._consecutive_failures = 0
-            fresh.extend(self._compare(write, item, documents, known.get(record.key), raw_ref))
-        if self._embedder is not None:
-            write.documents = list(
-                chunk_documents(
-                    fresh,
-                    chunk_characters=self._stores.settings.chunk_characters,
-                    overlap_characters=self._stores.settings.chunk_overlap,
-                )
+        write.counts.landed += len(moved)
+        return {item.record.key: ref for item, ref in zip(moved, landing.refs, strict=True)}
+
+    def _transform_moved(
+        self, write: WriteBatch, item: EncodedUpsert, known: KnownRecord | None, raw_ref: str
+    ) -> list[Document]:
+        """Makes the documents of a record; returns those to write whole."""
+        record = item.record
+        try:
+            documents = list(self._process(self._exporter.to_documents(record), raw_ref))
+            _check_ids(record, documents)
+        except Exception as error:  # noqa: BLE001 (one bad item is a dead letter, not the run)
+            failure = Failure(
+                error=_as_export_error(error, record),
+                entity=record.entity,
+                external_id=record.external_id,
+                url=record.url,
             )
-            write.vectors = self._embedder.embed(write.documents)
-            write.counts.embedded += len(write.vectors)
-        else:
+            self._fail(write, failure, raw_ref)
+            return []
+        self._consecutive_failures = 0
+        return list(self._compare(write, item, documents, known, raw_ref))
+
+    def _embed(self, write: WriteBatch, fresh: Sequence[Document]) -> None:
+        """Cuts documents into chunks and sets their vectors, where anything is embedded."""
+        if self._embedder is None:
             write.documents = [ChunkedDocument(document, []) for document in fresh]
+            return
+        documents = list(
+            chunk_documents(
+                fresh,
+                chunk_characters=self._stores.settings.chunk_characters,
+                overlap_characters=self._stores.settings.chunk_overlap,
+            )
+        )
+        embedded = self._embedder.embed(documents)
+        write.vectors = embedded.made
+        write.counts.embedded += len(embedded.made)
+        for item in documents:
+            reasons = [embedded.failed[c.text_hash] for c in item.chunks if c.vector is None]
+            if reasons:
+                write.refused[item.document.id or ""] = Refusal("EmbeddingError", reasons[0])
+            else:
+                write.documents.append(item)
 
     def _process(self, documents: Iterator[Document], raw_ref: str) -> Iterator[Document]:
         steps: Iterator[Document] = truncate(
@@ -329,8 +285,30 @@ class Transformer:
         return (
             item.partial
             or known.payload_hash == item.payload_hash
-            or known.fetched_at > item.record.fetched_at
+            # A time to come was told by a clock that was ahead, and says nothing.
+            or item.record.fetched_at < known.fetched_at <= datetime.now(UTC)
         )
+
+    def _unmoved(
+        self, write: WriteBatch, item: EncodedUpsert, known: Mapping[str, KnownRecord]
+    ) -> None:
+        """Remembers the version of an item of which nothing else moved.
+
+        Otherwise every listing from now on would take it for moved and fetch it.
+        """
+        record = item.record
+        self._seen(write, record.key, known)
+        state = known[record.key]
+        version = stored_version(self._exporter, record.version)
+        if (
+            version not in {None, state.version}
+            and state.payload_hash == item.payload_hash
+            and state.fetched_at <= record.fetched_at
+        ):
+            write.ledger.seen.pop()
+            write.ledger.records.append(
+                replace(state.state(), version=version, fetched_at=record.fetched_at)
+            )
 
     def _seen(self, write: WriteBatch, key: str, known: Mapping[str, KnownRecord]) -> None:
         write.ledger.seen.append(key)
@@ -341,18 +319,40 @@ class Transformer:
 
     def _delete(self, write: WriteBatch, item: Delete, known: Mapping[str, KnownRecord]) -> None:
         write.ledger.resolved.append(item.key)
-        if state := known.get(item.key):
+        state = known.get(item.key)
+        if state is not None and isinstance(item, Swept) and self._is_elsewhere(state):
+            return
+        if state is not None:
             write.deleted.extend(document.id for document in state.documents)
             write.counts.deleted += len(state.documents)
             write.ledger.deleted.append(item.key)
 
+    def _is_elsewhere(self, state: KnownRecord) -> bool:
+        """Whether a record was seen after all since it was found missing."""
+        return state.partition_id != self._partition_id or state.generation >= self._generation
+
     def _change_access(
         self, write: WriteBatch, item: AccessChange, known: Mapping[str, KnownRecord]
-    ) -> None:
+    ) -> bool:
+        """Gives the documents of a record a new access list; tells whether it is one."""
         state = known.get(item_key(item) or "")
+        try:
+            access = normalize_access(item.access)
+        except ValueError as error:
+            invalid = InvalidDataError(
+                f"The new access of the {item.entity} {item.external_id} makes no sense: {error}.",
+                external_id=item.external_id,
+            )
+            failure = Failure(
+                error=invalid,
+                entity=item.entity,
+                external_id=item.external_id,
+                url=state.url if state else None,
+            )
+            self._fail(write, failure)
+            return False
         if state is None:
-            return
-        access = normalize_access(item.access)
+            return True
         new_hash = access_hash(access)
         moved = [document for document in state.documents if document.access_hash != new_hash]
         for document in moved:
@@ -361,6 +361,7 @@ class Transformer:
         write.ledger.documents[state.key] = tuple(
             replace(document, access_hash=new_hash) for document in state.documents
         )
+        return True
 
     def _fail(self, write: WriteBatch, failure: Failure, raw_ref: str | None = None) -> None:
         key = item_key(failure)
@@ -386,6 +387,7 @@ class Transformer:
                         partition_id=self._partition_id,
                         generation=self._generation,
                         dead_letters=write.ledger.dead_letters,
+                        raw_files=write.ledger.raw_files,
                     ),
                     counts=Counts(failed=write.counts.failed),
                 ),
@@ -401,16 +403,16 @@ class Transformer:
         raw_ref: str | None = None,
         document_id: str | None = None,
     ) -> DeadLetter:
-        """A dead letter of this partition and run."""
+        """A dead letter of this partition and run; no secret of ours is in it."""
         return DeadLetter(
             source=self._exporter.source,
             connection=self._connection,
             partition=self._partition.key,
             key=key,
             error=error,
-            message=message,
+            message=redactor.text(message),
             run_id=self._run_id,
-            url=url,
+            url=redactor.url(url) if url else None,
             raw_ref=raw_ref,
             document_id=document_id,
         )
@@ -444,10 +446,11 @@ class TooManyFailuresError(ExportError):
     """Item after item failed, so the fault is not the items'.
 
     Attributes:
-        unwritten: The dead letters of the batch that is given up; its cursor is not in it.
+        unwritten: The dead letters of the batch that is given up, without its cursor; None where
+            they are written.
     """
 
-    def __init__(self, message: str, unwritten: WriteBatch) -> None:
+    def __init__(self, message: str, unwritten: WriteBatch | None = None) -> None:
         super().__init__(
             message, hint="See `data-getters failures list`; the partition goes on in the next run."
         )
@@ -459,17 +462,18 @@ def stored_version(exporter: BaseExporter, version: str | None) -> str | None:
     return None if version is None else f"{exporter.transform_version}|{version}"
 
 
-def item_key(item: Item) -> str | None:
-    """The record a change is about; None for a failure that could not be told."""
-    match item:
-        case EncodedUpsert():
-            return item.record.key
-        case Seen() | Delete():
-            return item.key
-        case _:
-            if item.entity is None or item.external_id is None:
-                return None
-            return record_key(item.entity, item.external_id)
+def _check_ids(record: RawRecord, documents: Sequence[Document]) -> None:
+    """Makes sure that the documents of a record can be told apart.
+
+    Raises:
+        InvalidDataError: One has no id, or two have the same.
+    """
+    ids = {document.id for document in documents}
+    if len(ids) < len(documents) or not all(ids):
+        raise InvalidDataError(
+            f"The {record.entity} {record.external_id} became documents without ids of their own.",
+            external_id=record.external_id,
+        )
 
 
 def _event(write: WriteBatch) -> Event:

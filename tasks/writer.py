@@ -5,9 +5,9 @@ file it is one transaction; elsewhere a crash in between leaves documents that t
 again, by id, with the same result.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from langchain_core.documents import Document
 
@@ -15,12 +15,17 @@ from documents.fingerprints import access_hash, content_hash
 from documents.principals import normalize_access
 from processing.metadata import with_metadata
 from stores.base import WriteFailure
+from stores.errors import StoreError
 from stores.ledger.known import KnownRecord
 from stores.ledger.leases import Lease
 from stores.ledger.types import KnownDocument, LedgerBatch
+from tasks.batches import Refusal, WriteBatch
 from tasks.results import Counts
 from tasks.stores import Stores
-from tasks.transform import Processing, Transformer, WriteBatch
+from tasks.transform import Processing, TooManyFailuresError, Transformer
+
+_NOTHING: Final = "0" * 32
+"""The fingerprint of what the stores do not hold: nothing that comes equals it."""
 
 
 class Writer:
@@ -31,44 +36,59 @@ class Writer:
         stores: Stores,
         transformer: Transformer,
         *,
+        connection_id: int,
         lease: Lease | None,
         counts: Counts,
+        max_refused: int,
     ) -> None:
         """Prepares a writer.
 
         Args:
             stores: Where to.
             transformer: Whose batches they are.
+            connection_id: The ledger's id of the account.
             lease: What lets this run write; checked with every batch.
             counts: Added to after each commit.
+            max_refused: Documents refused in a row that stop the partition.
         """
         self._stores = stores
         self._transformer = transformer
+        self._connection_id = connection_id
         self._lease = lease
         self._counts = counts
+        self._max_refused = max_refused
+        self._refused_in_a_row = 0
 
     def write(self, batch: WriteBatch) -> None:
         """Makes a batch durable, all of it; only then its cursor.
 
         Raises:
             StoreError: A store cannot be written as a whole. Nothing of the cursor was committed.
+            TooManyFailuresError: Document after document is refused. The dead letters are
+                committed, the cursor is not.
         """
+        stop: TooManyFailuresError | None = None
         if not batch.empty:
             if self._lease is not None:
                 self._lease.check()
             with self._stores.atomic():
-                refused = self._write_stores(batch)
+                refused = {**batch.refused, **self._write_stores(batch)}
+                stop = self._too_many(batch, refused)
+                if stop is not None:
+                    batch.ledger.cursor, batch.ledger.listing_closed = None, False
                 self._set_aside(batch, refused)
                 if batch.vectors and self._stores.embeddings is not None:
                     model = self._stores.embeddings.identity
                     self._stores.ledger.cache_vectors(model, batch.vectors)
                 self._stores.ledger.commit(batch.ledger, lease=self._lease)
         self._counts.add(batch.counts)
+        if stop is not None:
+            raise stop
         if batch.done is not None:
             batch.done.set()
 
-    def _write_stores(self, batch: WriteBatch) -> dict[str, str]:
-        """Writes documents, vectors, access and deletes; returns reasons by refused document id."""
+    def _write_stores(self, batch: WriteBatch) -> dict[str, Refusal]:
+        """Writes documents, vectors, access and deletes; returns what was refused, by id."""
         index, vectors = self._stores.index, self._stores.vectors
         failures: list[WriteFailure] = []
         if batch.documents:
@@ -87,13 +107,32 @@ class Writer:
             if vectors is not None:
                 vectors.delete(batch.deleted)
             index.delete(batch.deleted)
-        return {failure.document_id: failure.reason for failure in failures}
+        return {
+            failure.document_id: Refusal("RefusedByStore", failure.reason) for failure in failures
+        }
 
-    def _set_aside(self, batch: WriteBatch, refused: Mapping[str, str]) -> None:
+    def _too_many(
+        self, batch: WriteBatch, refused: Mapping[str, Refusal]
+    ) -> TooManyFailuresError | None:
+        """Why to stop, where document after document is refused."""
+        for record in batch.ledger.records:
+            for document in record.documents:
+                if document.id in refused:
+                    self._refused_in_a_row += 1
+                    if self._refused_in_a_row >= self._max_refused:
+                        return TooManyFailuresError(
+                            f"{self._refused_in_a_row} documents in a row were refused; the last "
+                            f"one, {document.id}: {refused[document.id].message}"
+                        )
+                else:
+                    self._refused_in_a_row = 0
+        return None
+
+    def _set_aside(self, batch: WriteBatch, refused: Mapping[str, Refusal]) -> None:
         """Counts what was written and makes dead letters of what was refused.
 
-        The record of a refused document keeps no fingerprint, so the next listing that shows it
-        tries again.
+        What the ledger keeps of a refused document equals nothing that may come, and so does its
+        record, so the next listing that shows it tries again.
         """
         for item in batch.documents:
             identifier = item.document.id or ""
@@ -106,25 +145,56 @@ class Writer:
         if not refused:
             return
         batch.counts.failed += len(refused)
+        batch.counts.access_changed -= len(refused.keys() & batch.access.keys())
         ledger = batch.ledger
+        self._take_back_access(batch, refused)
         for number, record in enumerate(ledger.records):
             failed = [doc for doc in record.documents if doc.id in refused]
             if not failed:
                 continue
-            ledger.records[number] = replace(record, payload_hash="", version=None)
+            ledger.records[number] = replace(
+                record,
+                payload_hash=_NOTHING,
+                version=None,
+                documents=_forgotten(record.documents, refused),
+            )
             if record.key in ledger.resolved:
                 ledger.resolved.remove(record.key)
             for document in failed:
                 ledger.dead_letters.append(
                     self._transformer.dead_letter(
                         key=record.key,
-                        error="RefusedByStore",
-                        message=refused[document.id],
+                        error=refused[document.id].error,
+                        message=refused[document.id].message,
                         url=record.url,
                         raw_ref=record.raw_ref,
                         document_id=document.id,
                     )
                 )
+
+    def _take_back_access(self, batch: WriteBatch, refused: Mapping[str, Refusal]) -> None:
+        """Makes whole records of those whose change of access was refused, to be set aside."""
+        keys = [
+            key
+            for key, documents in batch.ledger.documents.items()
+            if any(document.id in refused for document in documents)
+        ]
+        known = self._stores.ledger.known(self._connection_id, keys) if keys else {}
+        for key, record in known.items():
+            documents = batch.ledger.documents.pop(key)
+            batch.ledger.records.append(replace(record.state(), documents=documents))
+
+
+def _forgotten(
+    documents: Iterable[KnownDocument], refused: Mapping[str, Refusal]
+) -> tuple[KnownDocument, ...]:
+    """Documents of which the refused ones have no fingerprint."""
+    return tuple(
+        replace(document, content_hash=_NOTHING, access_hash=_NOTHING)
+        if document.id in refused
+        else document
+        for document in documents
+    )
 
 
 class PartitionRewriter:
@@ -150,6 +220,9 @@ class PartitionRewriter:
 
         Returns:
             How many documents had another one before.
+
+        Raises:
+            StoreError: A document was refused. What was done before stays.
         """
         new = normalize_access(access)
         new_hash = access_hash(new)
@@ -164,9 +237,10 @@ class PartitionRewriter:
             if not moved:
                 continue
             with self._stores.atomic():
-                self._stores.index.update_access(dict.fromkeys(moved, new))
+                failures = self._stores.index.update_access(dict.fromkeys(moved, new))
                 if self._stores.vectors is not None:
-                    self._stores.vectors.update_access(dict.fromkeys(moved, new))
+                    failures += self._stores.vectors.update_access(dict.fromkeys(moved, new))
+                _insist(failures)
                 self._commit(
                     {
                         record.key: tuple(
@@ -183,22 +257,28 @@ class PartitionRewriter:
 
         Returns:
             How many documents looked different before.
+
+        Raises:
+            StoreError: A document was refused. What was done before stays.
         """
         changed = 0
         for page in self._stores.ledger.records_of(self._partition_id):
-            stored = self._stores.index.get([d.id for record in page for d in record.documents])
+            # Compared with what the ledger says, not the index: a run that was killed may have
+            # written the index and not the vectors.
+            known = {d.id: d.content_hash for record in page for d in record.documents}
             rewritten: dict[str, Document] = {}
-            for identifier, document in stored.items():
+            for identifier, document in self._stores.index.get(list(known)).items():
                 new = self._with_container(document, container, extra)
-                if new.metadata["content_hash"] != document.metadata.get("content_hash"):
+                if known[identifier] not in {new.metadata["content_hash"], _NOTHING}:
                     rewritten[identifier] = new
             if not rewritten:
                 continue
             with self._stores.atomic():
                 documents = list(rewritten.values())
-                self._stores.index.write(documents)
+                failures = self._stores.index.write(documents)
                 if self._stores.vectors is not None:
-                    self._stores.vectors.update_metadata(documents)
+                    failures += self._stores.vectors.update_metadata(documents)
+                _insist(failures)
                 self._commit(_with_new_hashes(page, rewritten))
             changed += len(rewritten)
         return changed
@@ -220,6 +300,20 @@ class PartitionRewriter:
         if self._custom is not None:
             [new] = self._custom([new])
         return with_metadata(new, content_hash=content_hash(new))
+
+
+def _insist(failures: Sequence[WriteFailure]) -> None:
+    """Stops a change of a whole partition that a document refuses: it will not be said again.
+
+    Raises:
+        StoreError: There are failures.
+    """
+    if failures:
+        raise StoreError(
+            f"A change of {len(failures)} documents was refused; of {failures[0].document_id}: "
+            f"{failures[0].reason}.",
+            hint="The sync goes on when it is accepted: run again.",
+        )
 
 
 def _with_new_hashes(

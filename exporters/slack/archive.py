@@ -7,8 +7,6 @@ the file of the day they were written.
 """
 
 import re
-import zipfile
-import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,6 +34,7 @@ from exporters.slack.payloads import (
     person_summary,
     thread_record,
 )
+from exporters.slack.zip_file import DAMAGE, open_export
 
 _LISTS: Final[dict[str, dict[str, bool]]] = {
     "channels.json": {},
@@ -57,6 +56,8 @@ _FILE_TOKEN: Final = re.compile(rb"\?t=xox[a-z]-[A-Za-z0-9-]+")
 _ZONE_SPREAD: Final = timedelta(days=1)
 """How far a message's UTC day can be from the local day its file is named after."""
 
+_OLDEST_ZIP: Final = datetime(1980, 1, 1, tzinfo=UTC)
+_TS: Final = re.compile(r"\d{1,11}(?:\.\d{1,6})?")
 _PARSED_FILES_KEPT: Final = 32
 _FILES_SEARCHED_FOR_URL: Final = 200
 
@@ -71,6 +72,8 @@ class _Survey:
     """The files in which a thread's replies stand, by the root's `ts`."""
     roots: set[str] = field(default_factory=set)
     """Roots that are in the export."""
+    parents: dict[str, str] = field(default_factory=dict)
+    """Roots by reply, in exports that name a thread's replies at the root alone."""
     first_day: str = "9999"
     last_day: str = ""
 
@@ -93,23 +96,12 @@ class SlackArchive:
                 taken from links to files or messages in the export, if there are any.
 
         Raises:
-            ConfigurationError: The file is missing, not a ZIP, cut off, or not a Slack export.
+            ConfigurationError: See `open_export`; or one of its lists is damaged.
         """
         self.path = path
-        try:
-            self._zip = zipfile.ZipFile(path)
-        except FileNotFoundError:
-            raise ConfigurationError(f"There is no file {path}.") from None
-        except (zipfile.BadZipFile, OSError) as error:
-            raise ConfigurationError(
-                f"{path} is not a ZIP file, or it was cut off ({error}).",
-                hint="Download the workspace export again.",
-            ) from error
+        self._zip, self._root = open_export(path)
         self._names = set(self._zip.namelist())
-        self._root = self._find_root()
-        self.exported_at = datetime(
-            *max(entry.date_time for entry in self._zip.infolist()), tzinfo=UTC
-        )
+        self.exported_at = self._newest_time()
         self._users = {user["id"]: user for user in self._list("users.json")}
         self.team: dict[str, Any] = {"id": self._team_id(), "url": None}
         self._folders: dict[str, str] = {}
@@ -168,7 +160,7 @@ class SlackArchive:
         for error in survey.failures:
             yield Failure(error=error, entity="export-file", external_id=error.external_id)
         first_wanted = since.strftime("%Y-%m-%d") if since else ""
-        for day, messages in self._days(survey.files):
+        for day, messages in self._days(survey):
             if day >= first_wanted:
                 yield from self._day_changes(channel, day, messages, survey)
         for root_ts in sorted(survey.replies.keys() - survey.roots):
@@ -218,7 +210,7 @@ class SlackArchive:
         replies = [
             message
             for file in sorted(survey.replies.get(root_ts, ()))
-            for message in self._read_day(file)
+            for message in self._messages(file, survey)
             if message.get("thread_ts") == root_ts and message["ts"] != root_ts
         ]
         record = thread_record(
@@ -239,12 +231,28 @@ class SlackArchive:
             if not _DAY_FILE.fullmatch(name.removeprefix(prefix)):
                 continue
             try:
-                messages = self._read_day(name)
+                entries = self._read_day(name)
             except InvalidDataError as error:
                 survey.failures.append(error)
                 continue
             survey.files.append(name)
-            for message in messages:
+            if strange := sum(not _is_message(entry) for entry in entries):
+                short = name.removeprefix(self._root)
+                survey.failures.append(
+                    InvalidDataError(
+                        f"{strange} of {len(entries)} entries of {short} in the export "
+                        f"{self.path.name} are no messages and were left out.",
+                        external_id=short,
+                    )
+                )
+            for entry in entries:
+                if _is_message(entry) and "thread_ts" not in entry:
+                    survey.parents.update(
+                        (reply["ts"], entry["ts"])
+                        for reply in entry.get("replies") or ()
+                        if _is_message(reply)
+                    )
+            for message in self._messages(name, survey):
                 day = day_of(message["ts"])
                 survey.first_day = min(survey.first_day, day)
                 survey.last_day = max(survey.last_day, day)
@@ -254,46 +262,57 @@ class SlackArchive:
                     survey.roots.add(message["ts"])
         return survey
 
-    def _days(self, files: Sequence[str]) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
+    def _days(self, survey: _Survey) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
         """Regroups local days into UTC days, holding no more than a few of them at once."""
         waiting: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-        for name in files:
+        for name in survey.files:
             local_day = date.fromisoformat(name.rpartition("/")[2].removesuffix(".json"))
             settled = (local_day - _ZONE_SPREAD).isoformat()
             for day in sorted(day for day in waiting if day < settled):
                 yield day, waiting.pop(day)
-            for message in self._read_day(name):
+            for message in self._messages(name, survey):
                 waiting[day_of(message["ts"])].append(message)
         yield from sorted(waiting.items())
 
-    def _parse_day(self, name: str) -> list[dict[str, Any]]:
-        """The messages of a day file.
+    def _messages(self, name: str, survey: _Survey) -> list[dict[str, Any]]:
+        """The messages of a day file, replies with the thread they belong to."""
+        return [
+            {**message, "thread_ts": survey.parents[message["ts"]]}
+            if message["ts"] in survey.parents
+            else message
+            for message in self._read_day(name)
+            if _is_message(message)
+        ]
+
+    def _parse_day(self, name: str) -> list[Any]:
+        """The entries of a day file.
 
         Raises:
             InvalidDataError: The entry is damaged or no list of messages.
         """
         short = name.removeprefix(self._root)
         try:
-            data = self._zip.read(name)
-            messages = orjson.loads(_FILE_TOKEN.sub(b"", data))
-            return [message for message in messages if "ts" in message]
-        except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, TypeError) as error:
+            date.fromisoformat(Path(name).stem)
+            entries = orjson.loads(_FILE_TOKEN.sub(b"", self._zip.read(name)))
+            if not isinstance(entries, list):
+                raise TypeError("it holds no list of messages")
+            return entries
+        except DAMAGE as error:
             raise InvalidDataError(
                 f"The file {short} of the export {self.path.name} is damaged: {error}.",
                 external_id=short,
                 hint="Download the export again; the other days were read.",
             ) from error
 
-    def _find_root(self) -> str:
-        """The folder of the lists: the top, unless somebody packed the export's folder again."""
-        for name in sorted(self._names, key=len):
-            root = name.removesuffix("users.json")
-            if root != name and any(root + listing in self._names for listing in _LISTS):
-                return root
-        raise ConfigurationError(
-            f"{self.path} is not a Slack workspace export: users.json or channels.json is missing.",
-            hint="Export the workspace under Settings, Import/Export Data.",
-        )
+    def _newest_time(self) -> datetime:
+        """The newest time in the ZIP, never later than now: it would outdo every later answer."""
+        newest = _OLDEST_ZIP
+        for entry in self._zip.infolist():
+            try:
+                newest = max(newest, datetime(*entry.date_time, tzinfo=UTC))
+            except ValueError:
+                continue  # tools write zeros where they know no time
+        return min(newest, datetime.now(UTC))
 
     def _list(self, name: str) -> list[dict[str, Any]]:
         if self._root + name not in self._names:
@@ -301,10 +320,13 @@ class SlackArchive:
         try:
             entries = orjson.loads(self._zip.read(self._root + name))
             return [entry for entry in entries if entry["id"]]
-        except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, TypeError, KeyError):
-            raise ConfigurationError(
-                f"{name} in the export {self.path} is damaged.", hint="Download the export again."
-            ) from None
+        except DAMAGE:
+            raise self._damaged(name) from None
+
+    def _damaged(self, name: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"{name} in the export {self.path} is damaged.", hint="Download the export again."
+        )
 
     def _team_id(self) -> str:
         teams = Counter(user["team_id"] for user in self._users.values() if user.get("team_id"))
@@ -320,24 +342,39 @@ class SlackArchive:
         conversations = {}
         for listing, flags in _LISTS.items():
             for channel in self._list(listing):
-                members = list(channel.get("members") or ())
-                is_dm = bool(flags.get("is_im") or flags.get("is_mpim"))
-                name = direct_message_name(map(self.person, members)) if is_dm else None
-                conversations[channel["id"]] = channel_summary(flags | channel, name)
-                self._members[channel["id"]] = members
-                folder = channel["id"] if flags.get("is_im") else channel.get("name")
-                self._folders[channel["id"]] = folder or channel["id"]
+                try:
+                    conversations[channel["id"]] = self._read_conversation(channel, flags)
+                except DAMAGE:
+                    raise self._damaged(listing) from None
         return conversations
+
+    def _read_conversation(
+        self, channel: Mapping[str, Any], flags: dict[str, bool]
+    ) -> dict[str, Any]:
+        members = list(channel.get("members") or ())
+        is_dm = bool(flags.get("is_im") or flags.get("is_mpim"))
+        name = direct_message_name(map(self.person, members)) if is_dm else None
+        self._members[channel["id"]] = members
+        folder = channel["id"] if flags.get("is_im") else channel.get("name")
+        self._folders[channel["id"]] = folder or channel["id"]
+        return channel_summary({**flags, **channel}, name)
 
     def _workspace_url(self) -> str | None:
         day_files = sorted(name for name in self._names if _DAY_FILE.search(name))
         for name in day_files[:_FILES_SEARCHED_FOR_URL]:
             try:
                 data = self._zip.read(name)
-            except (zipfile.BadZipFile, zlib.error, OSError, EOFError):
+            except DAMAGE:
                 continue  # told as a failure when its channel is read
             for match in _WORKSPACE.finditer(data):
                 domain = match.group(1).decode()
                 if domain not in _NOT_A_WORKSPACE:
                     return f"https://{domain}.slack.com"
         return None
+
+
+def _is_message(entry: Any) -> bool:
+    return isinstance(entry, dict) and all(
+        isinstance(ts, str) and _TS.fullmatch(ts)
+        for ts in (entry.get("ts"), entry.get("thread_ts", "0"))
+    )

@@ -94,7 +94,7 @@ def message_to_markdown(message: Payload | None, names: Names) -> str:
         message: A message of the API or an export; anything else gives the empty string.
         names: What ids are called, besides what the message's own text calls them.
     """
-    node = message if isinstance(message, Mapping) else {}
+    node = message if isinstance(message, dict) else {}
     writer = _Writer(_with_labels(_str(node, "text"), names))
     body = writer.body(node, _list(node, "blocks"))
     if node.get("subtype") == "me_message" and "```" not in body:
@@ -115,8 +115,8 @@ def mentions(message: Payload | None) -> Mentions:
         if prefix and (identifier := _str(node, field)):
             found[prefix][identifier] = None
         # The text of rich text is literal: "<@U1>" in it was typed, not a mention.
-        for key in () if kind == "text" else node:
-            for token in _MENTION.finditer(_str(node, key)):
+        for text in () if kind == "text" else node.values():
+            for token in _MENTION.finditer(text) if isinstance(text, str) else ():
                 found[token[1]][token[2]] = None
     return Mentions(*map(tuple, found.values()))
 
@@ -125,8 +125,9 @@ def links(message: Payload | None) -> list[Link]:
     """Collect every http(s) and mailto link of what is said, once, in order, with a label."""
     found: dict[str, str] = {}
     for node in _nodes(_content(message)):
-        for key in node:
-            text = "" if _NO_LINK.fullmatch(str(key)) else _str(node, key)
+        for key, text in node.items():
+            if not isinstance(text, str) or ":" not in text or _NO_LINK.fullmatch(str(key)):
+                continue
             pairs = _find_links(text)
             if text.startswith(("http:", "https:", "mailto:")) and len(text.split()) == 1:
                 field = _LABEL_OF.get(str(key), "")
@@ -195,7 +196,7 @@ class _Writer:
     def render(self, value: object) -> str:
         if isinstance(value, list):
             return self.deeper(lambda items: _join(map(self.render, items)), value)
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             renderer = _RENDERERS.get(_str(value, "type"), _Writer.fields)
             return self.deeper(lambda node: renderer(self, node), value)
         url = _url({"": value}, "")
@@ -329,8 +330,6 @@ class _Writer:
         ids = (_str(node, key) for key in node if str(key).endswith("_id"))
         return text or _all_text(node) or next(filter(None, ids), "")
 
-    # Attachments: link previews, shared messages, what bots sent before blocks.
-
     def attachment(self, node: Payload) -> str:
         is_message = any(node.get(f"is_{kind}") for kind in ("share", "msg_unfurl", "reply_unfurl"))
         if is_message or node.get("message_blocks"):
@@ -400,7 +399,8 @@ _RENDERERS: dict[str, Callable[[_Writer, Payload], str]] = {
 
 
 def _styled(runs: Iterable[tuple[frozenset[str], str]], styles: list[str]) -> str:
-    if not styles:
+    runs = list(runs)
+    if not styles or not any(on for on, _ in runs):
         return "".join(text for _, text in runs)
     out = []
     for on, group in groupby(runs, lambda run: styles[0] in run[0]):
@@ -441,7 +441,7 @@ def _find_links(text: str) -> list[tuple[str, str]]:
 
 def _content(message: Payload | None) -> Payload:
     """What is said; a comment on a file was until 2018 a message of its own."""
-    node = message if isinstance(message, Mapping) else {}
+    node = message if isinstance(message, dict) else {}
     own, initial = _dict(node, "comment"), _dict(_dict(node, "file"), "initial_comment")
     said = {key: node.get(key) for key in ("text", "blocks", "attachments")}
     return {**said, "comment": _str(own, "comment") or _str(initial, "comment")}
@@ -452,7 +452,7 @@ def _nodes(value: object) -> Iterator[Payload]:
     stack = [value]
     while stack:
         node = stack.pop()
-        if isinstance(node, Mapping):
+        if isinstance(node, dict):
             yield node
             stack.extend(reversed([*node.values()]))
         elif isinstance(node, list):
@@ -488,7 +488,7 @@ def _int(node: Payload, key: str) -> int:
 
 def _dict(node: Payload, key: str) -> Payload:
     value = node.get(key)
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _list(node: Payload, key: str) -> list[Any]:
@@ -497,4 +497,4 @@ def _list(node: Payload, key: str) -> list[Any]:
 
 
 def _dicts(node: Payload, key: str) -> list[Payload]:
-    return [value if isinstance(value, Mapping) else {} for value in _list(node, key)]
+    return [value if isinstance(value, dict) else {} for value in _list(node, key)]

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from documents.errors import ConfigurationError
@@ -47,6 +47,19 @@ _TEXT_TYPES: Final = frozenset(
     {"text", "markdown", "csv", "tsv", "json", "xml", "yaml", "diff", "post", "log", "html"}
 )
 _READABLE_MODES: Final = frozenset({"hosted", "snippet", "post"})
+
+
+class MessagePage(NamedTuple):
+    """A page of messages.
+
+    Attributes:
+        messages: As Slack gave them; may be few or none although more follow.
+        hides_older: Slack says that there are older messages which it shows to nobody, because the
+            workspace is on the free plan.
+    """
+
+    messages: list[dict[str, Any]]
+    hides_older: bool
 
 
 class SlackClient:
@@ -166,7 +179,7 @@ class SlackClient:
 
     def history(
         self, channel_id: str, *, oldest: datetime | None, latest: datetime | None
-    ) -> Iterator[list[dict[str, Any]]]:
+    ) -> Iterator[MessagePage]:
         """Pages of a channel's top-level messages, newest first; pages may be short or empty.
 
         Args:
@@ -184,7 +197,7 @@ class SlackClient:
             arguments["latest"] = _ts(latest)
         return self._messages("conversations.history", arguments, newest_first=True)
 
-    def replies(self, channel_id: str, root_ts: str) -> Iterator[list[dict[str, Any]]]:
+    def replies(self, channel_id: str, root_ts: str) -> Iterator[MessagePage]:
         """Pages of a thread: the root, on every page, and replies from the oldest.
 
         Raises:
@@ -241,7 +254,7 @@ class SlackClient:
 
     def _messages(
         self, method: str, arguments: Mapping[str, Any], *, newest_first: bool
-    ) -> Iterator[list[dict[str, Any]]]:
+    ) -> Iterator[MessagePage]:
         """Pages of messages; where Slack lost its place, from the last message's time on."""
         bound = "latest" if newest_first else "oldest"
         current, cursor, last = dict(arguments), "", ""
@@ -259,8 +272,11 @@ class SlackClient:
                 current, cursor = {**arguments, bound: last}, ""
                 continue
             messages = page.get("messages") or []
-            self._suspects_limit = bool(page.get("has_more")) and len(messages) == _LIMITED_OBJECTS
-            yield messages
+            if len(messages) > _LIMITED_OBJECTS:
+                self._suspects_limit = False
+            elif len(messages) == _LIMITED_OBJECTS and page.get("has_more"):
+                self._suspects_limit = True
+            yield MessagePage(messages, bool(page.get("is_limited")))
             before, last = last, messages[-1]["ts"] if messages else last
             cursor = self._next(page, cursor, method)
             if cursor:

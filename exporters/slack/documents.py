@@ -24,7 +24,7 @@ from typing import Any, Final
 
 from langchain_core.documents import Document
 
-from documents.metadata import Author, Container, make_document
+from documents.metadata import NOT_EMBEDDED, Author, Container, make_document
 from documents.principals import group, workspace
 from documents.text import normalize_text
 from exporters.changes import RawRecord
@@ -50,6 +50,34 @@ _PART_CHARACTERS = 4_000
 _PART_GAP_SECONDS = 2 * 3600
 """A day's single messages become one document, unless a pause or their number parts them."""
 
+_SERVICE_SUBTYPES: Final = frozenset(
+    {
+        "bot_add",
+        "bot_disable",
+        "bot_enable",
+        "bot_remove",
+        "channel_archive",
+        "channel_convert_to_private",
+        "channel_convert_to_public",
+        "channel_join",
+        "channel_leave",
+        "channel_name",
+        "channel_posting_permissions",
+        "channel_unarchive",
+        "group_archive",
+        "group_join",
+        "group_leave",
+        "group_name",
+        "group_unarchive",
+        "pinned_item",
+        "reminder_add",
+        "tombstone",
+        "unpinned_item",
+    }
+)
+"""Messages Slack writes itself, about the channel. A new topic or purpose is not among them: these
+are words that somebody chose."""
+
 _TITLE_CHARACTERS = 90
 _FILE_TEXT_CHARACTERS = 100_000
 
@@ -59,6 +87,7 @@ class _Rendered:
     """A message as it stands in a document."""
 
     message: Mapping[str, Any]
+    sender: dict[str, Any]
     text: str
     entry: dict[str, Any]
 
@@ -137,7 +166,7 @@ class _Conversation:
             access=self.access,
             url=rendered[0].entry["url"],
             container=self.container,
-            author=self._author(first),
+            author=_author(rendered[0].sender),
             created_at=ts_time(first["ts"]),
             updated_at=_time(last_change),
             thread_id=f"{self.channel['id']}:{first_ts}" if is_thread else None,
@@ -147,9 +176,8 @@ class _Conversation:
     def _extra(self, rendered: list[_Rendered], *, is_thread: bool) -> dict[str, Any]:
         messages = [item.message for item in rendered]
         participants: dict[str, dict[str, Any]] = {}
-        for message in messages:
-            person = self._sender(message)
-            participants.setdefault(person["id"], person)
+        for item in rendered:
+            participants.setdefault(item.sender["id"], item.sender)
         mentioned: dict[str, None] = {}
         urls: dict[str, None] = {}
         for message in messages:
@@ -164,7 +192,9 @@ class _Conversation:
                 mentioned["@" + word] = None
             for link in links(message):
                 urls[link.url] = None
+        nobody_spoke = all(message.get("subtype") in _SERVICE_SUBTYPES for message in messages)
         return {
+            **({NOT_EMBEDDED: True} if nobody_spoke else {}),
             "channel": channel_extra(self.channel),
             "message_count": len(messages),
             "reply_count": len(messages) - 1 if is_thread else 0,
@@ -193,7 +223,8 @@ class _Conversation:
             "user": sender["name"],
             "is_bot": sender["is_bot"],
         }
-        if subtype := message.get("subtype"):
+        # Exports of before 2018 say file_share; Slack has dropped it since, and the files tell.
+        if (subtype := message.get("subtype")) and subtype != "file_share":
             entry["subtype"] = subtype
         if subtype == "thread_broadcast":
             entry["broadcast"] = True
@@ -206,7 +237,7 @@ class _Conversation:
                 reaction["name"]: reaction.get("count") or len(reaction.get("users") or ())
                 for reaction in reactions
             }
-        return _Rendered(message, text, entry)
+        return _Rendered(message, sender, text, entry)
 
     def _sender(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """Who sent a message: a person, or a bot under the name it gave itself."""
@@ -230,10 +261,6 @@ class _Conversation:
             "is_bot": is_bot,
         }
 
-    def _author(self, message: Mapping[str, Any]) -> Author:
-        sender = self._sender(message)
-        return {"id": sender["id"], "name": sender["name"], "email": sender["email"]}
-
     def _title(self, rendered: list[_Rendered]) -> str:
         """The first words said, or the first file, or who began."""
         for item in rendered:
@@ -253,6 +280,10 @@ class _Conversation:
             return line
         fence = "`" * max(3, _longest_backtick_run(text) + 1)
         return f"{line}\n{fence}\n{text}\n{fence}"
+
+
+def _author(sender: Mapping[str, Any]) -> Author:
+    return {"id": sender["id"], "name": sender["name"], "email": sender["email"]}
 
 
 def _parts(rendered: Iterable[_Rendered]) -> Iterator[list[_Rendered]]:
@@ -322,7 +353,7 @@ def permalink(
 def files_of(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """A message's files; until 2018 there was one, under `file`. Deleted ones are left out."""
     files = message.get("files") or ([message["file"]] if message.get("file") else [])
-    return [file for file in files if file.get("mode") != "tombstone"]
+    return [file for file in files if isinstance(file, Mapping) and file.get("mode") != "tombstone"]
 
 
 def ts_key(ts: str) -> tuple[int, int]:

@@ -110,8 +110,11 @@ class SlackArchiveExporter(BaseExporter):
             channels: Names or ids; None for all in the export.
             days_ago: How many days to go back; None for everything.
             limit: The most documents.
+
+        Raises:
+            ConfigurationError: A value makes no sense, or a channel is not in the export.
         """
-        selection = SlackSelection(channels=channels, days_ago=days_ago)
+        selection = SlackSelection.of({"channels": channels, "days_ago": days_ago})
         return self.documents(selection, limit=limit)
 
     def close(self) -> None:

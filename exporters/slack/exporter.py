@@ -1,6 +1,6 @@
 """Slack as a source: its partitions are channels (and one for the people of the workspace)."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, ClassVar, Final
@@ -18,6 +18,7 @@ from exporters.changes import (
     Cursor,
     MembershipChange,
     RawRecord,
+    Withheld,
 )
 from exporters.errors import PermissionDeniedError
 from exporters.settings import load_settings
@@ -136,12 +137,18 @@ class SlackExporter(BaseExporter):
         if partition.kind == "people":
             yield self._full_members()
             return
-        channel = self._current(partition)
+        given = partition.options["channel"]
+        private = channel_summary(given)["kind"] in PRIVATE_KINDS
+        members = self._client.members(given["id"]) if private else []
+        channel = self._named(given, members)
         if partition.options.get("join"):
             self._client.join(channel["id"])
-        if channel["kind"] in PRIVATE_KINDS:
-            yield self._members(channel["id"])
-        yield from self._conversation(partition, channel, cursor)
+        if private:
+            yield self._members(channel["id"], members)
+        if partition.options.get("left"):
+            yield from self._left_at_archiving(partition, channel, cursor)
+        else:
+            yield from self._conversation(partition, channel, cursor)
 
     def to_documents(self, record: RawRecord) -> Iterator[Document]:
         """See `exporters.slack.documents`."""
@@ -161,10 +168,11 @@ class SlackExporter(BaseExporter):
             limit: The most documents.
 
         Raises:
-            ConfigurationError: A channel does not exist.
-            ExportError: Slack refuses.
+            ConfigurationError: A value makes no sense, or a channel does not exist.
+            ExportError: Slack refuses; raised when the first document is asked for, as an unknown
+                channel is.
         """
-        selection = SlackSelection(channels=channels, days_ago=days_ago)
+        selection = SlackSelection.of({"channels": channels, "days_ago": days_ago})
         return self.documents(selection, limit=limit)
 
     def fetch(self, partition: Partition, entity: str, external_id: str) -> Iterator[Change] | None:
@@ -172,14 +180,53 @@ class SlackExporter(BaseExporter):
         if partition.kind == "people":
             return None
         _, _, identifier = external_id.partition(":")
-        history = self._history(self._current(partition))
+        channel = partition.options["channel"]
+        is_direct = channel.get("is_im") or channel.get("is_mpim")
+        members = self._client.members(channel["id"]) if is_direct else []
+        history = self._history(self._named(channel, members))
         if entity == THREAD:
             return history.fetch_thread(identifier, None)
         return history.fetch_day(identifier)
 
+    def _left_at_archiving(
+        self, partition: Partition, channel: dict[str, Any], cursor: Cursor | None
+    ) -> Iterator[Change]:
+        """An archived channel that does not count the app as a member, as none of them does.
+
+        Some of those are still shown to who was in them, others are not
+        (https://github.com/elastic/connectors/issues/1972), so it is tried, once.
+        """
+        if cursor is not None and "unreadable" in cursor:
+            yield Withheld(cursor["unreadable"], everything=True)
+            return
+        try:
+            yield from self._conversation(partition, channel, cursor)
+        except PermissionDeniedError as error:
+            if error.code != "not_in_channel":
+                raise
+            name = channel["name"]
+            if cursor is None:
+                reason = (
+                    f"The app cannot read #{name}: it is archived, and the app was not in it. "
+                    "Unarchive it and invite the app, or use a user token."
+                )
+                if partition.options.get("named"):
+                    raise PermissionDeniedError(reason) from None
+                yield Withheld(reason, everything=True)
+                yield Checkpoint({"unreadable": reason})
+            else:
+                yield Withheld(
+                    f"#{name} was archived and the app was removed from it: what was said there "
+                    "between the last sync and then is missing. Unarchive it and invite the app, "
+                    "or use a user token."
+                )
+                yield Checkpoint({**cursor, "channel": channel, "left": True})
+
     def _conversation(
         self, partition: Partition, channel: dict[str, Any], cursor: Cursor | None
     ) -> Iterator[Change]:
+        if cursor is not None and "unreadable" in cursor:
+            cursor = None  # it was unarchived since
         history = self._history(channel)
         target = self._target(partition, cursor)
         limit = partition.options.get("limit")
@@ -198,7 +245,8 @@ class SlackExporter(BaseExporter):
         yield from self._moved(channel, cursor["channel"])
         reached: str = cursor["reached"]
         whole = reached <= (target.strftime("%Y-%m-%d") if target else BEGINNING)
-        if whole and channel["is_archived"] and cursor["channel"]["is_archived"]:
+        settled = whole or cursor.get("left")
+        if settled and channel["is_archived"] and cursor["channel"]["is_archived"]:
             yield Complete(full=False)  # nobody can write in it
             return
         history.newest = cursor["newest"]
@@ -258,14 +306,11 @@ class SlackExporter(BaseExporter):
             now=self._now,
         )
 
-    def _current(self, partition: Partition) -> dict[str, Any]:
+    def _named(self, channel: Mapping[str, Any], members: Sequence[str]) -> dict[str, Any]:
         """The channel as it was listed; direct messages are named after who is in them."""
-        channel: dict[str, Any] = partition.options["channel"]
         if channel.get("is_im") or channel.get("is_mpim"):
-            members = self._client.members(channel["id"])
-            return channel_summary(
-                channel, direct_message_name(map(self._directory.person, members))
-            )
+            people = map(self._directory.person, members)
+            return channel_summary(channel, direct_message_name(people))
         return channel_summary(channel)
 
     def _full_members(self) -> MembershipChange:
@@ -277,16 +322,19 @@ class SlackExporter(BaseExporter):
         )
         return MembershipChange(workspace(team_id), members, as_of=self._now())
 
-    def _members(self, channel_id: str) -> MembershipChange:
-        members = frozenset(map(self._directory.principal, self._client.members(channel_id)))
-        return MembershipChange(group(SOURCE, channel_id), members, as_of=self._now())
+    def _members(self, channel_id: str, members: Sequence[str]) -> MembershipChange:
+        principals = frozenset(map(self._directory.principal, members))
+        return MembershipChange(group(SOURCE, channel_id), principals, as_of=self._now())
 
     def _partition(self, channel: dict[str, Any], selection: SlackSelection) -> Partition:
         is_dm = bool(channel.get("is_im") or channel.get("is_mpim"))
         name = channel.get("name") or self._dm_name(channel)
         unreadable, joins = None, False
-        if self._client.identity()["is_bot"] and not is_dm and not channel.get("is_member"):
-            can_join = not channel.get("is_private") and not channel.get("is_archived")
+        outside = self._client.identity()["is_bot"] and not is_dm and not channel.get("is_member")
+        # Archived channels count nobody as a member, and may be readable all the same.
+        left = bool(outside and channel.get("is_archived"))
+        if outside and not left:
+            can_join = not channel.get("is_private")
             joins = can_join and selection.join_public
             unreadable = (
                 f"The app is not a member of #{name}. Invite it with /invite in the channel"
@@ -303,6 +351,8 @@ class SlackExporter(BaseExporter):
                 "days_ago": selection.days_ago,
                 "limit": selection.limit,
                 "join": joins,
+                "left": left,
+                "named": bool(selection.channels),
             },
             unreadable=None if joins else unreadable,
         )

@@ -15,6 +15,7 @@ from exporters.changes import (
     Failure,
     Listed,
     Upsert,
+    Withheld,
 )
 from exporters.errors import ExportError, NotFoundError
 from exporters.slack.client import SlackClient
@@ -30,6 +31,9 @@ from exporters.slack.payloads import (
 )
 
 _MESSAGES_PER_CHECKPOINT: Final = 2_000
+_FREE_PLAN_DAYS: Final = 90
+"""How far back a free workspace shows messages
+(https://slack.com/help/articles/27204752526611)."""
 _ROOT_FIELDS: Final = (
     "text",
     "blocks",
@@ -66,20 +70,23 @@ class ChannelHistory:
         self._now = now
         self.newest = "0"
         """The newest `ts` seen."""
+        self._hides_older = False
 
     def window(self, start: datetime) -> Iterator[Change]:
         """Lists everything from a day's beginning until now, and licenses a sweep of it."""
         roots: set[str] = set()
         broadcasts: set[str] = set()
-        for day, messages in self._days(oldest=start, latest=None):
+        first_whole: datetime | None = start
+        for day, messages, cut in self._days(oldest=start, latest=None):
             roots.update(m["ts"] for m in messages if is_thread_root(m))
             broadcasts.update(m["thread_ts"] for m in messages if is_reply(m))
-            yield from self._day(day, messages)
+            yield from self._day(day, messages, partial=cut)
+            first_whole = _day_after(day) if cut else first_whole
         # A reply that was also sent to the channel shows that an older thread moved.
         for root_ts in sorted(broadcasts - roots):
             if ts_time(root_ts) < start:
                 yield from self._older_thread(root_ts)
-        yield Complete(full=True, since=start)
+        yield from self._complete(first_whole, None)
 
     def backwards(
         self,
@@ -98,8 +105,12 @@ class ChannelHistory:
             cursor: Makes the cursor for a day (`YYYY-MM-DD`) that was reached.
         """
         top, count, total = until, 0, 0
-        for day, messages in self._days(oldest=target, latest=until):
-            yield from self._day(day, messages)
+        first_whole = target
+        for day, messages, cut in self._days(oldest=target, latest=until):
+            yield from self._day(day, messages, partial=cut)
+            if cut:
+                first_whole = _day_after(day)
+                break
             count += len(messages)
             total += len(messages)
             if count >= _MESSAGES_PER_CHECKPOINT or (limit is not None and total >= limit):
@@ -108,7 +119,7 @@ class ChannelHistory:
                 if limit is not None and total >= limit:
                     return
                 top, count = day_start(day), 0
-        yield Complete(full=True, since=target, until=top)
+        yield from self._complete(first_whole, top)
         yield Checkpoint(cursor(target.strftime("%Y-%m-%d") if target else BEGINNING))
 
     def fetch_thread(self, root_ts: str, version: str | None) -> Iterator[Change]:
@@ -121,7 +132,9 @@ class ChannelHistory:
         external_id = f"{self._id}:{root_ts}"
         try:
             messages = [
-                message for page in self._client.replies(self._id, root_ts) for message in page
+                message
+                for page in self._client.replies(self._id, root_ts)
+                for message in page.messages
             ]
         except NotFoundError:
             yield Delete(THREAD, external_id)
@@ -151,7 +164,7 @@ class ChannelHistory:
         start = day_start(day)
         singles = [
             message
-            for _, messages in self._days(oldest=start, latest=start + timedelta(days=1))
+            for _, messages, _ in self._days(oldest=start, latest=start + timedelta(days=1))
             for message in messages
             if not is_thread_root(message) and not is_reply(message)
         ]
@@ -160,7 +173,23 @@ class ChannelHistory:
         else:
             yield Delete(DAY, f"{self._id}:{day}")
 
-    def _day(self, day: str, messages: list[Message]) -> Iterator[Change]:
+    def _complete(self, since: datetime | None, until: datetime | None) -> Iterator[Change]:
+        """The end of a listing; what a free plan hides is told, and not taken for deleted."""
+        if not self._hides_older:
+            yield Complete(full=True, since=since, until=until)
+            return
+        oldest = f" before {since:%Y-%m-%d}" if since else ""
+        yield Withheld(
+            f"Slack hides the messages of {self._channel['name']}{oldest}, because the workspace "
+            "is on the free plan. What was synced of them stays; the rest is read after an "
+            "upgrade, with --rescan."
+        )
+        if since is not None and (until is None or since < until):
+            yield Complete(full=True, since=since, until=until)
+        else:
+            yield Complete(full=False)
+
+    def _day(self, day: str, messages: list[Message], *, partial: bool) -> Iterator[Change]:
         singles = []
         for message in messages:
             if is_thread_root(message):
@@ -168,13 +197,13 @@ class ChannelHistory:
             elif not is_reply(message):
                 singles.append(message)
         if singles:
-            yield from self._singles(day, singles)
+            yield from self._singles(day, singles, partial=partial)
 
-    def _singles(self, day: str, singles: list[Message]) -> Iterator[Change]:
+    def _singles(self, day: str, singles: list[Message], *, partial: bool) -> Iterator[Change]:
         """A day whose files must be downloaded is downloaded only when something of it moved."""
         files = [file for message in singles for file in files_of(message)]
-        if not any(map(self._client.holds_text, files)):
-            yield from self._load_singles(day, singles, None)
+        if partial or not any(map(self._client.holds_text, files)):
+            yield from self._load_singles(day, singles, None, partial=partial)
             return
         version = fingerprint(orjson.dumps(singles, option=orjson.OPT_SORT_KEYS))
         yield Listed(
@@ -185,7 +214,7 @@ class ChannelHistory:
         )
 
     def _load_singles(
-        self, day: str, singles: list[Message], version: str | None
+        self, day: str, singles: list[Message], version: str | None, *, partial: bool = False
     ) -> Iterator[Change]:
         texts, failures = self._file_texts(DAY, f"{self._id}:{day}", singles)
         yield Upsert(
@@ -198,7 +227,8 @@ class ChannelHistory:
                 version=None if failures else version,
                 fetched_at=self._now(),
                 file_texts=texts,
-            )
+            ),
+            partial=partial,
         )
         yield from failures
 
@@ -214,7 +244,7 @@ class ChannelHistory:
     def _older_thread(self, root_ts: str) -> Iterator[Change]:
         moment = ts_time(root_ts)
         for page in self._client.history(self._id, oldest=moment, latest=moment):
-            for message in page:
+            for message in page.messages:
                 if message["ts"] == root_ts and is_thread_root(message):
                     yield self._listed(message)
 
@@ -231,10 +261,13 @@ class ChannelHistory:
 
     def _days(
         self, *, oldest: datetime | None, latest: datetime | None
-    ) -> Iterator[tuple[str, list[Message]]]:
+    ) -> Iterator[tuple[str, list[Message], bool]]:
         """Groups pages by UTC day, newest day first, messages of a day oldest first.
 
         Pages may be short or empty, and repeat messages when the channel moves while it is listed.
+
+        Yields:
+            The day, its messages, and whether a free plan hides the earlier part of that day.
         """
         current: dict[str, Message] = {}
         day = ""
@@ -243,15 +276,19 @@ class ChannelHistory:
                 continue
             if (of := day_of(message["ts"])) != day:
                 if current:
-                    yield day, _ascending(current.values())
+                    yield day, _ascending(current.values()), False
                 day, current = of, {}
             current[message["ts"]] = message
         if current:
-            yield day, _ascending(current.values())
+            yield day, _ascending(current.values()), self._hides_older
 
     def _messages(self, oldest: datetime | None, latest: datetime | None) -> Iterator[Message]:
+        # A listing that ends before the free plan's limit hides nothing that was asked for.
+        shown_since = self._now() - timedelta(days=_FREE_PLAN_DAYS)
+        reaches_limit = oldest is None or oldest < shown_since
         for page in self._client.history(self._id, oldest=oldest, latest=latest):
-            for message in page:
+            self._hides_older = self._hides_older or (page.hides_older and reaches_limit)
+            for message in page.messages:
                 if ts_key(message["ts"]) > ts_key(self.newest):
                     self.newest = message["ts"]
                 yield message
@@ -283,6 +320,10 @@ class ChannelHistory:
 
 BEGINNING: Final = "0001-01-01"
 """The day a cursor names when a channel was listed to its beginning."""
+
+
+def _day_after(day: str) -> datetime:
+    return day_start(day) + timedelta(days=1)
 
 
 def _ascending(messages: Iterable[Message]) -> list[Message]:

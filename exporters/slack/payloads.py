@@ -10,6 +10,9 @@ from exporters.changes import RawRecord
 from exporters.slack.blocks import mentions
 from exporters.slack.documents import DAY, SOURCE, THREAD, ts_key, ts_time
 
+SLACKBOT: Final = "USLACKBOT"
+"""Id of Slack's own user, which no list marks as a bot."""
+
 _OF_THE_VIEWER: Final = frozenset({"last_read", "subscribed", "unread_count", "is_starred"})
 """Fields that tell of the token's owner, not of the message; they change with every read."""
 
@@ -100,17 +103,18 @@ def _payload(
     file_texts: Mapping[str, str] | None,
 ) -> dict[str, Any]:
     kept = [
-        {key: value for key, value in message.items() if key not in _OF_THE_VIEWER}
+        _without_viewer(message)
         for message in sorted(messages, key=lambda message: ts_key(message["ts"]))
     ]
     people: set[str] = set()
     channels: set[str] = set()
     groups: set[str] = set()
     for message in kept:
-        comment = message.get("comment") or {}
+        comment = message.get("comment")
+        commenter = comment.get("user") if isinstance(comment, Mapping) else None
         people.update(
             uid
-            for uid in (message.get("user"), message.get("bot_id"), comment.get("user"))
+            for uid in (message.get("user"), message.get("bot_id"), commenter)
             if isinstance(uid, str)
         )
         found = mentions(message)
@@ -128,6 +132,13 @@ def _payload(
     if file_texts:
         payload["file_texts"] = dict(file_texts)
     return payload
+
+
+def _without_viewer(message: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in message.items() if key not in _OF_THE_VIEWER}
+    if isinstance(root := kept.get("root"), Mapping):  # a broadcast carries its thread's root
+        kept["root"] = _without_viewer(root)
+    return kept
 
 
 def _known(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
@@ -178,7 +189,7 @@ def person_summary(user: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": name,
         "email": (profile.get("email") or "").lower() or None,
-        "is_bot": bool(user.get("is_bot") or user["id"] == "USLACKBOT"),
+        "is_bot": bool(user.get("is_bot") or user["id"] == SLACKBOT),
     }
 
 
@@ -201,7 +212,7 @@ def is_full_member(user: Mapping[str, Any], team_id: str) -> bool:
         or user.get("is_restricted")
         or user.get("is_ultra_restricted")
         or user.get("is_stranger")
-        or user["id"] == "USLACKBOT"
+        or user["id"] == SLACKBOT
         or team_id not in teams
     )
 

@@ -6,11 +6,12 @@ from itertools import islice
 from documents.errors import DataGettersError
 from exporters.base import ConnectionReport, Outcome, Probe
 from exporters.slack.client import KIND_SCOPES, SlackClient
+from exporters.slack.payloads import SLACKBOT
 from exporters.slack.settings import KINDS
 
 _SAMPLED_CHANNELS = 200
 
-_OPTIONAL_SCOPES = {
+OPTIONAL_SCOPES = {
     "users:read": "names of people, and who may read what",
     "users:read.email": "e-mail addresses, by which searches are filtered for a person",
     "usergroups:read": "names of user groups",
@@ -72,15 +73,19 @@ def _scopes(client: SlackClient) -> Iterator[Probe]:
             outcome = Outcome.SKIPPED if readable else Outcome.FAILED
             detail = f"without {lacking[kind]} these conversations are left out"
             yield Probe(f"scopes for {kind}", outcome, detail, hint)
-    missing = [scope for scope in _OPTIONAL_SCOPES if scope not in scopes]
+    missing = [scope for scope in OPTIONAL_SCOPES if scope not in scopes]
     for scope in missing:
-        detail = f"without it there are no {_OPTIONAL_SCOPES[scope]}"
+        detail = f"without it there are no {OPTIONAL_SCOPES[scope]}"
         outcome = Outcome.FAILED if scope == "users:read" else Outcome.SKIPPED
         yield Probe(f"scope {scope}", outcome, detail, hint)
 
 
 def _people(client: SlackClient) -> Probe:
-    people = [user for user in client.users() if not user.get("is_bot") and not user.get("deleted")]
+    people = [
+        user
+        for user in client.users()
+        if not (user.get("is_bot") or user.get("deleted") or user["id"] == SLACKBOT)
+    ]
     with_email = sum(bool((user.get("profile") or {}).get("email")) for user in people)
     if people and not with_email:
         return Probe(
@@ -116,8 +121,8 @@ def _channels(client: SlackClient, readable: list[str]) -> Probe:
 
 
 def _sample(client: SlackClient, channel_id: str) -> Probe:
-    page = next(client.history(channel_id, oldest=None, latest=None), [])
-    detail = f"{len(page)} messages of {channel_id} in one page"
+    page = next(client.history(channel_id, oldest=None, latest=None), None)
+    detail = f"{len(page.messages) if page else 0} messages of {channel_id} in one page"
     if client.limited_mode:
         return Probe(
             "sample read",

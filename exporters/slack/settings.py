@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 
 from exporters.base import Selection
 from exporters.settings import Bytes, RateLimit, SourceSettings, Unit
+from exporters.slack.zip_file import open_export
 
 Kind = Literal["public", "private", "group_dm", "dm"]
 """Public channel, private channel, direct message of several people, of two."""
@@ -86,12 +87,14 @@ class SlackSelection(Selection):
 
     channels: list[str] | None = Field(
         default=None,
+        examples=["general,support"],
         description="Names (with or without #) or ids of channels; none means all that the token "
         "can read.",
     )
     days_ago: int | None = Field(
         default=None,
         ge=0,
+        examples=[7],
         description="How many days the first sync of a channel goes back; empty means to its "
         "beginning. For a channel synced before: how far back to list again.",
     )
@@ -116,6 +119,7 @@ class SlackSelection(Selection):
     )
     export_zip: Path | None = Field(
         default=None,
+        examples=["export.zip"],
         description="A workspace export ZIP to read instead of asking Slack.",
     )
     workspace_url: str | None = Field(
@@ -129,6 +133,19 @@ class SlackSelection(Selection):
     def _no_empty_list(cls, value: Any) -> Any:
         """A form sends an empty list for an empty field; that means all, not none."""
         return value or None
+
+    @field_validator("export_zip")
+    @classmethod
+    def _is_export(cls, path: Path | None) -> Path | None:
+        """Refuses what cannot be an export before stores or servers are touched.
+
+        Raises:
+            ConfigurationError: See `open_export`.
+        """
+        if path is not None:
+            opened, _ = open_export(path)
+            opened.close()
+        return path
 
     @field_validator("workspace_url")
     @classmethod

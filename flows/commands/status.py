@@ -1,142 +1,213 @@
 """`data-getters status`."""
 
+import re
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from flows.terminal import DONE, output, print_json
+from flows.commands.shared import common_options, examples
+from flows.terminal import DONE, moment, number, output, print_json, shortened, table
 
 if TYPE_CHECKING:
-    from stores.ledger.ledger import Ledger
     from stores.ledger.types import ConnectionState, PartitionState, RunRecord
 
 _STYLES: Final = {
     "completed": "green",
     "partly_failed": "yellow",
     "interrupted": "yellow",
+    "cancelled": "yellow",
     "running": "blue",
 }
 
+_EPOCH_SECONDS: Final = re.compile(r"1\d{9}(\.\d+)?")
+_BEGINNING: Final = "0001-01-01"
 
-@click.command()
+
+@click.command(epilog=examples("data-getters status", "data-getters status slack --runs 1"))
 @click.argument("source", required=False)
-@click.option("--runs", "run_count", type=click.IntRange(1, 1000), default=5, show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def command(source: str | None, run_count: int, as_json: bool) -> int:
-    """Show accounts, cursors, counts and the last runs; of one SOURCE, its partitions too."""
-    from tasks.stores import open_ledger  # noqa: PLC0415 (stores, 0.5 s)
+@click.option(
+    "--runs",
+    "run_count",
+    type=click.IntRange(1, 1000),
+    default=5,
+    show_default=True,
+    metavar="NUMBER",
+    help="How many of the last runs.",
+)
+@common_options
+def command(source: str | None, run_count: int, as_json: bool) -> int:  # fmt: skip
+    """Show accounts, counts and the last runs; of one SOURCE, its partitions and cursors too.
 
-    ledger = open_ledger()
-    try:
-        connections = [c for c in ledger.connections() if source in {None, c.source}]
-        runs = ledger.runs(run_count, source=source)
-        partitions = {
-            c.connection: ledger.partitions(c.id) for c in connections if source is not None
-        }
-    finally:
-        ledger.close()
+    Times are in UTC.
+    """
+    from tasks.stores import existing_ledger  # noqa: PLC0415 (stores, 0.5 s)
+
+    ledger, address = existing_ledger()
+    connections: list[ConnectionState] = []
+    runs: list[RunRecord] = []
+    partitions: dict[str, list[PartitionState]] = {}
+    if ledger is not None:
+        with closing(ledger):
+            connections = [c for c in ledger.connections() if source in {None, c.source}]
+            runs = ledger.runs(run_count, source=source)
+            if source is not None:
+                partitions = {c.connection: ledger.partitions(c.id) for c in connections}
+    if source is not None and not connections:
+        from exporters.registry import source as known_source  # noqa: PLC0415 (pydantic, 0.1 s)
+
+        known_source(source)  # a name that nothing has is a slip, not a source without runs
     if as_json:
-        print_json(_as_dict(ledger, connections, runs, partitions))
+        print_json(
+            {
+                "ledger": address,
+                "accounts": [asdict(state) for state in connections],
+                "partitions": {
+                    name: [asdict(p) for p in found] for name, found in partitions.items()
+                },
+                "runs": [asdict(run) for run in runs],
+            }
+        )
         return DONE
     console = output()
-    console.print(f"[dim]Ledger: {ledger.address}[/]")
     if not connections:
-        console.print("Nothing was synced yet.")
+        console.print(f"Nothing was synced yet{f' of {source}' if source else ''}.")
+        console.print(f"[dim]Ledger: {address}[/]", soft_wrap=True)
         return DONE
-    console.print(_connections(connections))
-    for name, entries in partitions.items():
-        console.print(_partitions(name, entries))
-    console.print(_runs(runs))
+    _show(address, connections, partitions, runs)
     return DONE
 
 
-def _connections(connections: "list[ConnectionState]") -> Any:
-    from rich.table import Table  # noqa: PLC0415 (only when something is shown)
+def _show(
+    address: str,
+    connections: "list[ConnectionState]",
+    partitions: "dict[str, list[PartitionState]]",
+    runs: "list[RunRecord]",
+) -> None:
+    console = output()
+    console.print(_connections(connections))
+    console.print()
+    for name, entries in partitions.items():
+        console.print(_partitions(name, entries))
+        console.print()
+    console.print(_runs(runs))
+    _print_messages(runs)
+    if any(state.dead_letters for state in connections):
+        console.print("\nItems are set aside: see `data-getters failures list`.")
+    console.print(f"\n[dim]Ledger: {address}[/]", soft_wrap=True)
 
-    table = Table(title="Accounts", title_justify="left", pad_edge=False)
-    table.add_column("source")
-    table.add_column("account")
-    for heading in ("partitions", "records", "set aside", "landed"):
-        table.add_column(heading, justify="right")
-    table.add_column("last change")
-    for state in connections:
-        table.add_row(
+
+def _connections(connections: "list[ConnectionState]") -> Any:
+    from rich.markup import escape  # noqa: PLC0415 (only when something is shown)
+
+    numbers = ("partitions", "items", "set aside", "landed")
+    rows = [
+        [
             state.source,
-            f"{state.title} ({state.connection})",
+            escape(_account(state)),
             f"{state.partitions:,}",
             f"{state.records:,}",
             f"[yellow]{state.dead_letters:,}[/]" if state.dead_letters else "0",
             f"{state.raw_rows:,}",
-            f"{state.updated_at:%Y-%m-%d %H:%M:%S}" if state.updated_at else "",
-        )
-    return table
+            moment(state.updated_at),
+        ]
+        for state in connections
+    ]
+    return table(
+        ["source", "account", *numbers, "last change"],
+        rows,
+        title="Accounts",
+        right=numbers,
+        whole=("source", "account", "last change"),
+        dispensable=("landed", "partitions", "last change"),
+    )
+
+
+def _account(state: "ConnectionState") -> str:
+    if state.connection == state.title:
+        return state.title
+    return f"{state.title} ({state.connection})"
 
 
 def _partitions(connection: str, partitions: "list[PartitionState]") -> Any:
     from rich.markup import escape  # noqa: PLC0415 (only when something is shown)
-    from rich.table import Table  # noqa: PLC0415 (only when something is shown)
 
-    table = Table(title=f"Partitions of {connection}", title_justify="left", pad_edge=False)
-    for heading in ("partition", "kind"):
-        table.add_column(heading)
-    table.add_column("records", justify="right")
-    table.add_column("cursor")
-    table.add_column("last change")
-    for state in partitions:
-        table.add_row(
-            escape(state.name),
+    rows = [
+        [
+            escape(shortened(state.name, 40)),
             state.kind,
-            f"{state.records or 0:,}",
-            escape(_cursor(state)),
-            f"{state.updated_at:%Y-%m-%d %H:%M:%S}" if state.updated_at else "",
-        )
-    return table
+            number(state.records or 0),
+            escape(readable_cursor(state.cursor or {})),
+            moment(state.updated_at),
+        ]
+        for state in partitions
+    ]
+    return table(
+        ["partition", "kind", "items", "cursor", "last change"],
+        rows,
+        title=f"Partitions of {escape(connection)}",
+        right=("items",),
+        whole=("partition", "kind", "last change"),
+        dispensable=("last change", "kind"),
+    )
 
 
-def _cursor(state: "PartitionState") -> str:
-    """A cursor's plain values; what is nested in it is for the exporter."""
-    values = state.cursor or {}
-    return ", ".join(f"{k}={v}" for k, v in values.items() if not isinstance(v, (dict, list)))
+def readable_cursor(cursor: Mapping[str, Any]) -> str:
+    """A cursor's plain values as a person reads them; `--json` has them all as they are.
+
+    Seconds since 1970 become a time, in UTC. What is nested is for the exporter, and values that
+    say that nothing is there yet or that the beginning is meant are left out or named.
+    """
+    told = []
+    for name, value in cursor.items():
+        if isinstance(value, (dict, list)) or value in {None, "", "0"} or name == "target":
+            continue
+        text = str(value)
+        if _EPOCH_SECONDS.fullmatch(text):
+            text = f"{datetime.fromtimestamp(float(text), UTC):%Y-%m-%d %H:%M}"
+        told.append(f"{name} {'the beginning' if text == _BEGINNING else text}")
+    return ", ".join(told)
 
 
 def _runs(runs: "list[RunRecord]") -> Any:
-    from rich.markup import escape  # noqa: PLC0415 (only when something is shown)
-    from rich.table import Table  # noqa: PLC0415 (only when something is shown)
-
-    table = Table(title="Last runs", title_justify="left", pad_edge=False)
-    for heading in ("began", "source", "state"):
-        table.add_column(heading)
-    for heading in ("seconds", "new", "changed", "deleted", "failed", "calls"):
-        table.add_column(heading, justify="right")
-    table.add_column("message")
+    numbers = ("seconds", "new", "changed", "deleted", "set aside", "calls")
+    counts = ("new", "changed", "deleted", "failed", "api_calls")
+    rows = []
     for run in runs:
         style = _STYLES.get(run.state.value, "red")
         seconds = (run.ended_at - run.started_at).total_seconds() if run.ended_at else None
-        table.add_row(
-            f"{run.started_at:%Y-%m-%d %H:%M:%S}",
-            run.source,
-            f"[{style}]{run.state.value.replace('_', ' ')}[/]",
-            "" if seconds is None else f"{seconds:.1f}",
-            *(
-                str(run.counts.get(name, 0))
-                for name in ("new", "changed", "deleted", "failed", "api_calls")
-            ),
-            escape(run.message),
+        rows.append(
+            [
+                f"{run.started_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
+                run.source,
+                f"[{style}]{run.state.value.replace('_', ' ')}[/]",
+                "" if seconds is None else f"{seconds:.1f}",
+                *(number(run.counts.get(name, 0)) for name in counts),
+            ]
         )
-    return table
+    return table(
+        ["began", "source", "state", *numbers],
+        rows,
+        title="Last runs",
+        right=numbers,
+        whole=("began", "source", "state"),
+        dispensable=("calls", "seconds", "source", "deleted", "changed"),
+    )
 
 
-def _as_dict(
-    ledger: "Ledger",
-    connections: "list[ConnectionState]",
-    runs: "list[RunRecord]",
-    partitions: "dict[str, list[PartitionState]]",
-) -> dict[str, Any]:
-    from dataclasses import asdict  # noqa: PLC0415 (only for JSON)
+def _print_messages(runs: "list[RunRecord]") -> None:
+    """Why runs did not go through; those that did have said all with their counts."""
+    from rich.markup import escape  # noqa: PLC0415 (only when something is shown)
 
-    return {
-        "ledger": ledger.address,
-        "accounts": [asdict(state) for state in connections],
-        "partitions": {name: [asdict(p) for p in found] for name, found in partitions.items()},
-        "runs": [asdict(run) for run in runs],
-    }
+    told = [run for run in runs if run.message and run.state.value != "completed"]
+    if told:
+        output().print()
+    for run in told:
+        style = _STYLES.get(run.state.value, "red")
+        began = f"{run.started_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+        output().print(
+            f"{began} [{style}]{run.state.value.replace('_', ' ')}[/]: {escape(run.message)}"
+        )

@@ -8,13 +8,22 @@ from typing import Any
 import click
 
 from exporters.registry import SourceManifest, source, sources
-from flows.options import given, options_of, validated
-from flows.prefect_quiet import quiet_prefect
-from flows.terminal import DONE, FAILED, PARTLY_FAILED, complain, print_json
+from flows.commands.shared import (
+    CREDENTIALS_HELP,
+    Group,
+    Invocation,
+    SectionedCommand,
+    examples,
+    verbose_parameter,
+)
+from flows.options import flag_of, given, options_of, validated
+from flows.terminal import DONE, FAILED, PARTLY_FAILED, complain, print_error_json, print_json
 
 
-class _Sources(click.Group):
+class _Sources(Group):
     """One subcommand per source, with the options of its selection."""
+
+    noun = "source"
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
@@ -30,7 +39,12 @@ class _Sources(click.Group):
             formatter.write_dl([(name, found.summary) for name, found in sources().items()])
 
 
-@click.group(cls=_Sources, subcommand_metavar="SOURCE [OPTIONS]")
+@click.group(
+    cls=_Sources,
+    options_metavar="",
+    subcommand_metavar="SOURCE [OPTIONS]",
+    epilog="`data-getters sync SOURCE --help` lists a source's options.",
+)
 def command() -> None:
     """Bring a source up to date.
 
@@ -48,16 +62,35 @@ def _command(manifest: SourceManifest) -> click.Command:
     def run(ctx: click.Context, /, **values: Any) -> int:
         return _sync(ctx, manifest, selection_type, values)
 
-    return click.Command(
+    return SectionedCommand(
         manifest.name,
+        {
+            "What is synced": options_of(selection_type),
+            "How": [
+                click.Option(["--credentials"], metavar="BLOCK", help=CREDENTIALS_HELP),
+                *options_of(SyncOptions, only=SyncOptions.offered),
+            ],
+            "Output": [
+                click.Option(["--json", "as_json"], is_flag=True, help="Print the result as JSON."),
+                verbose_parameter(),
+            ],
+        },
         callback=run,
-        params=[
-            *options_of(selection_type),
-            click.Option(["--credentials"], metavar="BLOCK", help="Saved Prefect block to use."),
-            *options_of(SyncOptions, only=SyncOptions.offered),
-            click.Option(["--json", "as_json"], is_flag=True, help="Print the result as JSON."),
-        ],
+        options_metavar="[OPTIONS]",
         help=f"Sync {manifest.title}. {manifest.summary}",
+        epilog=_examples(manifest, selection_type),
+    )
+
+
+def _examples(manifest: SourceManifest, selection_type: Any) -> str:
+    typed = f"data-getters sync {manifest.name}"
+    return examples(
+        typed,
+        *(
+            f"{typed} {flag_of(name)} {value}"
+            for name, field in selection_type.model_fields.items()
+            for value in field.examples or ()
+        ),
     )
 
 
@@ -69,33 +102,62 @@ def _sync(
     selection = given(ctx, values, selection_type)
     options = validated(SyncOptions, given(ctx, values, SyncOptions))
     validated(selection_type, selection)
-    as_json, verbose = values["as_json"], bool((ctx.obj or {}).get("verbose"))
+    as_json, verbose = values["as_json"], ctx.ensure_object(Invocation).verbose
     from flows.progress import SyncProgress  # noqa: PLC0415 (rich, after the options are right)
 
-    with SyncProgress(manifest.title, shown=not as_json) as progress:
-        progress.say("Starting Prefect (about ten seconds where no Prefect server is set)")
-        with quiet_prefect(verbose=verbose):
-            state = _flow(manifest)(
-                **{
-                    name: str(v) if hasattr(v, "__fspath__") else v for name, v in selection.items()
-                },
-                credentials=values["credentials"],
-                options=options,
-                return_state=True,
-            )
+    with SyncProgress(manifest.title, quiet=as_json, live=not verbose) as progress:
+        progress.say("checking settings and stores")
+        state = _run(manifest, selection, values["credentials"], options, verbose, progress)
     if progress.error is not None:
         raise progress.error
     if progress.result is None:
-        complain(state.message or "The run ended without a result.")
+        message = state.message or "The run ended without a result."
+        complain(message)
+        if as_json:
+            print_error_json("RunFailed", message, code=FAILED)
         return FAILED
+    result = progress.result
+    code = _exit_code(failed=state.is_failed(), result=result)
     if as_json:
-        print_json(progress.result.as_dict())
+        print_json({"outcome": _OUTCOMES[code], "message": state.message} | result.as_dict())
     else:
         progress.show_result()
     if state.is_failed():
         complain(state.message or "The run failed.")
-        return PARTLY_FAILED if progress.result.anything_done else FAILED
-    return PARTLY_FAILED if progress.result.needs_attention else DONE
+    return code
+
+
+_OUTCOMES = {DONE: "completed", PARTLY_FAILED: "partly_failed", FAILED: "failed"}
+
+
+def _exit_code(*, failed: bool, result: Any) -> int:
+    if failed:
+        return PARTLY_FAILED if result.anything_done else FAILED
+    return PARTLY_FAILED if result.needs_attention else DONE
+
+
+def _run(
+    manifest: SourceManifest,
+    selection: dict[str, Any],
+    credentials: str | None,
+    options: Any,
+    verbose: bool,
+    progress: Any,
+) -> Any:
+    """Runs the flow and returns the state in which it ended."""
+    from tasks.preflight import check_request  # noqa: PLC0415 (stores, 0.5 s)
+
+    check_request(manifest, selection, credentials)
+    progress.say("starting Prefect (10 to 15 seconds where no Prefect server is set)")
+    from flows.prefect_quiet import quiet_prefect  # noqa: PLC0415 (after the checks)
+
+    with quiet_prefect(verbose=verbose):
+        return _flow(manifest)(
+            **{name: str(v) if hasattr(v, "__fspath__") else v for name, v in selection.items()},
+            credentials=credentials,
+            options=options,
+            return_state=True,
+        )
 
 
 def _flow(manifest: SourceManifest) -> Callable[..., Any]:
@@ -105,15 +167,14 @@ def _flow(manifest: SourceManifest) -> Callable[..., Any]:
         return getattr(import_module(f"flows.{name}"), name)  # type: ignore[no-any-return]
     from flows.source_sync import source_sync  # noqa: PLC0415 (imports Prefect)
 
-    any_source: Callable[..., Any] = source_sync
-
     def run(*, credentials: str | None, options: Any, return_state: bool, **selection: Any) -> Any:
-        return any_source(
+        del return_state
+        return source_sync(
             source=manifest.name,
             selection=selection,
             credentials=credentials,
             options=options,
-            return_state=return_state,
+            return_state=True,
         )
 
     return run

@@ -38,6 +38,8 @@ def conversations_history(call: WebCall) -> Payload:
         "channel_actions_ts": None,
         "channel_actions_count": 0,
     }
+    if channel.timeline and channel.timeline[0] < call.viewer.hidden_before():
+        payload["is_limited"] = True
     if cut.advance is None:
         return payload
     following = Cursor(_digits(channel.timeline[high - 1 - cut.advance]), cut.marker)

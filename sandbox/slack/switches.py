@@ -18,7 +18,8 @@ class Switches:
             ``conversations.history`` and ``.replies`` give at most 15 objects and take one request
             a minute.
         limited_mode_scale: As ``rate_limit_scale``, for limited mode's minute.
-        free_plan: Messages and files older than ``free_plan_days`` are hidden.
+        free_plan: Messages and files older than ``free_plan_days`` are hidden; where there are
+            such, ``conversations.history`` says ``is_limited``.
         free_plan_days: How far back a free workspace sees.
         short_pages: Pages hold about half of what was asked for although more follows.
         empty_pages: Between two pages comes one with no items and a ``next_cursor``.

@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import Connection, bindparam, delete, select
 
 from documents.principals import is_principal, own_principals
-from stores.ledger.backend import Backend
+from stores.ledger.backend import Backend, micros_now
 from stores.ledger.packing import pack_time
 from stores.ledger.statements import among
 from stores.ledger.tables import groups, members, principals
@@ -68,7 +68,8 @@ class MembershipBook:
         with self._backend.write() as connection:
             self._backend.lock(connection, connection_id)
             known_at = connection.scalar(_SAID_AT, scope)
-            if known_at is not None and known_at > said_at:
+            # A time to come was told by a clock that was ahead: it must not keep leavers in.
+            if known_at is not None and said_at < known_at <= micros_now():
                 return False
             known = set(connection.execute(_MEMBER_NAMES, scope).scalars())
             joined, left = wanted - known, known - wanted

@@ -75,8 +75,6 @@ records: Final = Table(
     Column("url", Text),
     Index("ledger_records_key", "connection_id", "key", unique=True),
     Index("ledger_records_partition", "partition_id", "id"),
-    # Room on each page, so that marking a record as seen stays on it and touches no index.
-    postgresql_with={"fillfactor": 80},
 )
 
 raw_files: Final = Table(

@@ -22,6 +22,7 @@ from threading import Lock, RLock, get_ident
 from typing import Any, ClassVar, Final
 
 import apsw
+import sqlite_vec
 
 from stores.errors import (
     StoreBusyError,
@@ -42,7 +43,7 @@ takes 12 ms of CPU instead of 17, and loading documents a tenth less."""
 _WAL_PAGES: Final = 2_048
 """Pages (32 MiB) in the write-ahead log before it is folded into the file."""
 
-_WRITER_CACHE_KIB: Final = 32_768
+_WRITER_CACHE_KIB: Final = 16_384
 
 _READER_CACHE_KIB: Final = 8_192
 
@@ -279,6 +280,9 @@ class EmbeddedDatabase:
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
         connection.execute("PRAGMA temp_store = MEMORY").fetchall()
         connection.execute("PRAGMA foreign_keys = ON").fetchall()
+        connection.enable_load_extension(True)
+        connection.load_extension(sqlite_vec.loadable_path())
+        connection.enable_load_extension(False)
         return connection
 
 
@@ -324,6 +328,10 @@ def _translate(error: apsw.Error, path: Path) -> StoreError:  # noqa: PLR0911
             return StoreReadOnlyError(
                 f"The store {path} is read-only.",
                 hint="Make the file and its folder writable, or choose another path.",
+            )
+        case apsw.IOError() | apsw.CantOpenError() if path.is_dir():
+            return StoreUnavailableError(
+                f"The store {path} is a folder.", hint="Choose another path, or move it away."
             )
         case apsw.CantOpenError() | apsw.AuthError() | apsw.PermissionsError():
             return StoreUnavailableError(

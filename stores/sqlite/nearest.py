@@ -2,35 +2,40 @@
 
 # ruff: noqa: S608 -- the names of tables are put together from constants, never from data
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING, Final
 
 import apsw
-import numpy as np
 import orjson
 
 from stores.base import ChunkHit
 from stores.sqlite.database import rows
 from stores.sqlite.filters import Condition
-from stores.sqlite.vector_blocks import VectorBlocks
+from stores.sqlite.vector_table import FARTHEST, MOST_ASKED, Chosen, Hit, VectorTable
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 _NARROW: Final = 2_048
-"""When no more chunks than this pass a filter, they alone are scored."""
+"""When no more chunks than this pass a filter, each of them is looked at: 10 ms of CPU at most,
+where vec0 reads everything."""
+
+_LISTED: Final = 16_384
+"""When no more chunks than this pass, vec0 is given their list. When more do, the best of all are
+asked first whether they pass: a long list costs as much as the search itself."""
 
 _ASKED_FIRST: Final = 512
 
 
 class Nearest:
-    """A search over the entries, chunks and blocks of one store, inside one snapshot."""
+    """A search over the entries, chunks and vectors of one store, inside one snapshot."""
 
-    def __init__(self, prefix: str, connection: apsw.Connection, blocks: VectorBlocks) -> None:
+    def __init__(self, prefix: str, connection: apsw.Connection) -> None:
         self._entry = f"{prefix}_entry"
         self._chunk = f"{prefix}_chunk"
         self._connection = connection
-        self._blocks = blocks
+        self._vectors = VectorTable(prefix)
 
     def search(
         self, unit: "NDArray[np.float32]", condition: Condition, limit: int
@@ -38,79 +43,86 @@ class Nearest:
         """The chunks nearest to a unit vector (d) among those that pass a condition."""
         best = self._best(unit, condition, limit)
         places = {
-            slot: (identifier, ordinal, start, end)
-            for slot, identifier, ordinal, start, end in rows(
+            chunk: (identifier, ordinal, start, end)
+            for chunk, identifier, ordinal, start, end in rows(
                 self._connection,
-                f"""SELECT c.slot, e.id, c.ordinal, c.start, c."end" FROM json_each(?) AS j
-                CROSS JOIN {self._chunk} AS c ON c.slot = j.value
+                f"""SELECT c.chunk, e.id, c.ordinal, c.start, c."end" FROM json_each(?) AS j
+                CROSS JOIN {self._chunk} AS c ON c.chunk = j.value
                 CROSS JOIN {self._entry} AS e ON e.rid = c.rid""",
-                (_json([slot for slot, _ in best]),),
+                (_json([chunk for _, chunk in best]),),
             )
         }
-        return [ChunkHit(*places[slot], score) for slot, score in best]
+        return [ChunkHit(*places[chunk], 1 - distance**2 / 2) for distance, chunk in best]
 
-    def _best(
-        self, unit: "NDArray[np.float32]", condition: Condition, limit: int
-    ) -> list[tuple[int, float]]:
-        if not condition.always:
-            passing = self._passing(condition, _NARROW + 1)
-            if len(passing) <= _NARROW:
-                return ranked(
-                    passing, self._blocks.score_slots(self._connection, unit, passing), limit
-                )
-        slots, scores = self._blocks.score(self._connection, unit)
+    def _best(self, unit: "NDArray[np.float32]", condition: Condition, limit: int) -> list[Hit]:
         if condition.always:
-            return ranked(slots, scores, limit)
-        # Many pass. The best of all are asked whether they do: the same answer as filtering first,
-        # for the price of a few hundred rows. Where too few of them do, those that pass are listed
-        # after all, unless asking four times fewer promises enough.
-        asked = max(_ASKED_FIRST, 4 * limit)
-        while asked < len(slots):
-            best = ranked(slots, scores, asked)
-            passed = self._passing_among(condition, [slot for slot, _ in best])
-            if len(passed) >= limit:
-                return [hit for hit in best if hit[0] in passed][:limit]
-            share = len(passed) / asked
-            asked = int(1.5 * limit / share) if share else len(slots)
-            if 4 * asked > share * len(slots):
-                break
-        passing = self._passing(condition, -1)
-        return ranked(passing, scores[np.searchsorted(slots, passing)], limit)
-
-    def _passing(self, condition: Condition, limit: int) -> "NDArray[np.int64]":
-        """Slots that pass, in order; all of them with a limit of -1."""
-        found = rows(
-            self._connection,
-            f"SELECT c.slot FROM {self._entry} AS e "
-            f"CROSS JOIN {self._chunk} AS c ON c.rid = e.rid WHERE {condition.sql} LIMIT ?",
-            (*condition.bindings, limit),
+            return self._among(unit, limit, None)
+        passing = Chosen(
+            f"SELECT c.chunk FROM {self._entry} AS e "
+            f"CROSS JOIN {self._chunk} AS c ON c.rid = e.rid WHERE {condition.sql}",
+            condition.bindings,
         )
-        return np.sort(np.fromiter((slot for (slot,) in found), np.int64, len(found)))
+        found = rows(self._connection, f"{passing.sql} LIMIT {_LISTED + 1}", passing.bindings)
+        if len(found) <= _LISTED:
+            listed = _json([chunk for (chunk,) in found])
+            passing = Chosen("SELECT value AS chunk FROM json_each(?)", (listed,))
+            if len(found) <= _NARROW:
+                return _pointing(self._vectors.scan(self._connection, unit, limit, passing))
+        else:
+            asked = min(max(_ASKED_FIRST, 4 * limit), MOST_ASKED)
+            hits = self._vectors.nearest(self._connection, unit, asked)
+            best = certain(hits, asked, limit, self._passing_among(condition, hits))
+            if best is not None:
+                return best
+        return self._among(unit, limit, passing)
 
-    def _passing_among(self, condition: Condition, slots: Sequence[int]) -> set[int]:
+    def _among(self, unit: "NDArray[np.float32]", limit: int, chosen: Chosen | None) -> list[Hit]:
+        """The best of those chosen, or of all: one more is asked for, to see where equals end."""
+        for asked in (limit + 1, MOST_ASKED):
+            if asked <= MOST_ASKED:
+                hits = self._vectors.nearest(self._connection, unit, asked, chosen)
+                best = certain(hits, asked, limit)
+                if best is not None:
+                    return best
+        return _pointing(self._vectors.scan(self._connection, unit, limit, chosen))
+
+    def _passing_among(self, condition: Condition, hits: Sequence[Hit]) -> set[int]:
         found = rows(
             self._connection,
-            f"SELECT c.slot FROM json_each(?) AS j "
-            f"CROSS JOIN {self._chunk} AS c ON c.slot = j.value "
+            f"SELECT c.chunk FROM json_each(?) AS j "
+            f"CROSS JOIN {self._chunk} AS c ON c.chunk = j.value "
             f"CROSS JOIN {self._entry} AS e ON e.rid = c.rid WHERE {condition.sql}",
-            (_json(slots), *condition.bindings),
+            (_json([chunk for _, chunk in hits]), *condition.bindings),
         )
-        return {slot for (slot,) in found}
+        return {chunk for (chunk,) in found}
 
 
-def ranked(
-    slots: "NDArray[np.int64]", scores: "NDArray[np.float32]", limit: int
-) -> list[tuple[int, float]]:
-    """The best slots with their scores, best first, equals by slot; those of NaN are left out."""
-    distances = np.where(np.isnan(scores), np.float32(np.inf), -scores)
-    chosen = np.arange(len(scores))
-    if limit < len(scores):
-        cut = np.partition(distances, limit - 1)[limit - 1]
-        # Everything up to the cut, so that equals at the cut are told apart by the sort below.
-        chosen = np.flatnonzero(distances <= cut)
-    chosen = chosen[np.lexsort((slots[chosen], distances[chosen]))][:limit]
-    chosen = chosen[np.isfinite(distances[chosen])]
-    return list(zip(slots[chosen].tolist(), scores[chosen].tolist(), strict=True))
+def certain(
+    hits: Sequence[Hit], asked: int, limit: int, passing: Container[int] | None = None
+) -> list[Hit] | None:
+    """The best of an answer that may have been cut off in the middle of equal distances.
+
+    Args:
+        hits: The answer, best first.
+        asked: How many it may hold.
+        limit: How many are wanted.
+        passing: The chunks that count; all when None.
+
+    Returns:
+        The best, equals by the age of their chunks; None where the answer is too short to tell.
+    """
+    found = _pointing(hits)
+    whole = len(found) < asked
+    if not whole:
+        found = [hit for hit in found if hit[0] < found[-1][0]]
+    if passing is not None:
+        found = [hit for hit in found if hit[1] in passing]
+    return found[:limit] if whole or len(found) >= limit else None
+
+
+def _pointing(hits: Sequence[Hit]) -> list[Hit]:
+    """Those that have a direction."""
+    return [hit for hit in hits if hit[0] < FARTHEST]
 
 
 def _json(numbers: Sequence[int]) -> str:

@@ -1,11 +1,8 @@
 """The vectors of documents' chunks in the embedded file.
 
-A chunk is a row with its place in the document's text (not the text again) and the number of its
-slot, where its vector lies (see `stores.sqlite.vector_blocks`). A chunk that changes keeps its
-slot; the slots of deleted chunks are used again.
+A chunk is a row with its place in the document's text (see `stores.sqlite.chunks`) and a vector in
+a table of sqlite-vec (see `stores.sqlite.vector_table`), both under one number.
 """
-
-# ruff: noqa: S608 -- the names of tables are put together from constants, never from data
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,29 +18,27 @@ from stores.base import ChunkHit, SearchFilter, VectorStore, WriteFailure
 from stores.entries import Entry, checked_updates, entry_of, identifier_of, storable_ids
 from stores.errors import EmbeddingMismatchError, StoreError
 from stores.sqlite.chunks import ChunkTable
-from stores.sqlite.database import EmbeddedDatabase, rows
+from stores.sqlite.database import EmbeddedDatabase
 from stores.sqlite.entries import EntryTable
 from stores.sqlite.filters import condition_of
 from stores.sqlite.nearest import Nearest
 from stores.sqlite.schema import Schema
-from stores.sqlite.vector_blocks import VectorBlocks, slots_per_block
+from stores.sqlite.vector_table import MOST_DIMENSIONS, far_out
 from stores.unit_vectors import unit_vectors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _PREFIX: Final = "vectors"
-_BLOCKS: Final = f"{_PREFIX}_block"
 _ENTRIES: Final = EntryTable(_PREFIX)
 _CHUNKS: Final = ChunkTable(_PREFIX)
-_SCHEMA: Final = Schema(
-    _PREFIX,
-    [[*_ENTRIES.statements(), *_CHUNKS.statements(), *VectorBlocks.statements(_BLOCKS)]],
-)
+_SCHEMA: Final = Schema(_PREFIX, [[*_ENTRIES.statements(), *_CHUNKS.statements()]])
 
 
 class _Model(NamedTuple):
-    name: str
+    """What the store says of its vectors, under these keys."""
+
+    model: str
     dimensions: int
 
 
@@ -65,6 +60,12 @@ class SqliteVectorStore(VectorStore):
         if dimensions < 1:
             raise EmbeddingMismatchError(
                 f"The embedding model {model} says it has {dimensions} dimensions."
+            )
+        if dimensions > MOST_DIMENSIONS:
+            raise EmbeddingMismatchError(
+                f"The embedding model {model} has {dimensions} dimensions; the embedded vector "
+                f"store takes up to {MOST_DIMENSIONS}.",
+                hint="Choose another model, or another vector store.",
             )
         wanted = _Model(model, dimensions)
         with self._database.read() as reader:
@@ -100,15 +101,14 @@ class SqliteVectorStore(VectorStore):
             return failures + self.write(kept)
         with self._database.transaction() as writer:
             _SCHEMA.prepare(writer, self._database)
-            blocks = self._claim(writer, model)
+            self._claim(writer, model)
             known, new = _ENTRIES.write(writer, {i: entry for i, (entry, _) in batch.items()})
-            held = _CHUNKS.slots_of(writer, known.values())
+            held = _CHUNKS.held_by(writer, known.values())
             rids = known | new
             _CHUNKS.replace(
                 writer,
-                blocks,
                 [(rids[i], chunks, held.get(rids[i], ())) for i, (_, chunks) in batch.items()],
-                vectors,
+                far_out(vectors),
             )
         return failures
 
@@ -145,19 +145,18 @@ class SqliteVectorStore(VectorStore):
         with self._database.transaction() as writer:
             _SCHEMA.prepare(writer, self._database)
             rids = list(_ENTRIES.rids(writer, ids).values())
-            blocks = _blocks(writer)
-            if blocks is not None:
-                held = _CHUNKS.slots_of(writer, rids).values()
-                _CHUNKS.free(writer, blocks, [slot for slots in held for slot in slots])
+            held = _CHUNKS.held_by(writer, rids).values()
+            _CHUNKS.delete(writer, [chunk for chunks in held for chunk in chunks])
             _ENTRIES.delete(writer, rids)
 
     def clear(self) -> None:
-        """Deletes everything; `bind` takes any model afterwards."""
+        """See `VectorStore.clear`."""
         with self._database.transaction() as writer:
             _SCHEMA.prepare(writer, self._database)
             _CHUNKS.clear(writer)
-            rows(writer, f"DELETE FROM {_BLOCKS}")
             _ENTRIES.clear(writer)
+            for key in _Model._fields:
+                _SCHEMA.set(writer, key, None)
 
     @contextmanager
     def rebuilding(self, model: str, dimensions: int) -> Iterator[VectorStore]:
@@ -195,23 +194,21 @@ class SqliteVectorStore(VectorStore):
             if not _SCHEMA.readable(reader, self._database):
                 return []
             self._check(reader, model)
-            blocks = _blocks(reader)
-            if blocks is None:
+            if _stored_model(reader) != model:
                 return []
-            return Nearest(_PREFIX, reader, blocks).search(unit, condition, limit)
+            return Nearest(_PREFIX, reader).search(unit, condition, limit)
 
     def maintain(self) -> None:
-        """Upkeep after a run: forgets what no document uses, closes the gaps left by deletes.
+        """See `VectorStore.maintain`. Closes the gaps that deletes have left among the vectors.
 
-        Bounded: at most 65,536 vectors are moved, in about a CPU second; next to nothing is done
-        while less than a tenth of the slots is empty.
+        At most 65,536 vectors are moved, in about TODO CPU second; next to nothing is done while
+        less than a tenth of all places is empty.
         """
         with self._database.transaction() as writer:
             _SCHEMA.prepare(writer, self._database)
             _ENTRIES.forget_unused(writer)
-            blocks = _blocks(writer)
-            if blocks is not None:
-                _CHUNKS.close_gaps(writer, blocks)
+            if _stored_model(writer) is not None:
+                _CHUNKS.vectors.close_gaps(writer)
 
     def close(self) -> None:
         """Closes the file, for every store in it. Harmless when called twice."""
@@ -227,43 +224,30 @@ class SqliteVectorStore(VectorStore):
         if stored in (None, wanted) or not _CHUNKS.any(connection):
             return
         raise EmbeddingMismatchError(
-            f"The store {self._database.path} holds vectors of {stored.name} "
-            f"({stored.dimensions} dimensions), not of {wanted.name} ({wanted.dimensions}).",
+            f"The store {self._database.path} holds vectors of {stored.model} "
+            f"({stored.dimensions} dimensions), not of {wanted.model} ({wanted.dimensions}).",
             hint="Choose the model the store was made with, or build the vectors anew (reindex).",
         )
 
-    def _claim(self, writer: apsw.Connection, model: _Model) -> VectorBlocks:
-        """Makes sure, or writes down, that the blocks are the model's."""
+    def _claim(self, writer: apsw.Connection, model: _Model) -> None:
+        """Makes sure that the table of vectors is the model's."""
         if _stored_model(writer) != model:
             self._check(writer, model)
-            _CHUNKS.clear(writer)
-            rows(writer, f"DELETE FROM {_BLOCKS}")
-            _SCHEMA.set(writer, "model", model.name)
-            _SCHEMA.set(writer, "dimensions", model.dimensions)
-            _SCHEMA.set(writer, "capacity", slots_per_block(model.dimensions))
-        blocks = _blocks(writer)
-        if blocks is None:
-            raise StoreError(f"The store {self._database.path} does not say its dimensions.")
-        return blocks
+            _CHUNKS.vectors.create(writer, model.dimensions)
+            for key, value in model._asdict().items():
+                _SCHEMA.set(writer, key, value)
 
 
 def _stored_model(connection: apsw.Connection) -> _Model | None:
-    name, dimensions = (_SCHEMA.get(connection, key) for key in ("model", "dimensions"))
+    name, dimensions = (_SCHEMA.get(connection, key) for key in _Model._fields)
     if not isinstance(name, str) or not isinstance(dimensions, int):
         return None
     return _Model(name, dimensions)
 
 
-def _blocks(connection: apsw.Connection) -> VectorBlocks | None:
-    dimensions, capacity = (_SCHEMA.get(connection, key) for key in ("dimensions", "capacity"))
-    if not isinstance(dimensions, int) or not isinstance(capacity, int):
-        return None
-    return VectorBlocks(_BLOCKS, dimensions, capacity)
-
-
 def _wrong_dimensions(model: _Model, found: int) -> EmbeddingMismatchError:
     return EmbeddingMismatchError(
-        f"A vector has {found} dimensions, but the model {model.name} has {model.dimensions}."
+        f"A vector has {found} dimensions, but the model {model.model} has {model.dimensions}."
     )
 
 

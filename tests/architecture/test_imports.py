@@ -15,6 +15,7 @@ ROOMS = {
     "tasks": {"documents", "exporters", "processing", "stores"},
     "flows": {"documents", "exporters", "processing", "stores", "tasks", "sandbox"},
     "sandbox": set(),
+    "deployments": {"documents", "exporters", "tasks", "flows"},
 }
 """A room, and the rooms it may import besides itself."""
 

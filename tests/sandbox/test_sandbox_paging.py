@@ -428,8 +428,10 @@ def test_a_free_plan_hides_what_is_older_than_ninety_days(
     workspace.reply("general", old, "bob", "a late answer")
     young = workspace.post("general", "ada", "young", ts=f"{now - 89 * 86_400}.000000")
     assert history(client, channel) == [[young, old]]
+    assert "is_limited" not in client.conversations_history(channel=channel).data
     slack.switches.free_plan = True
     assert history(client, channel) == [[young]]
+    assert client.conversations_history(channel=channel)["is_limited"] is True
     answer = error_of(client, "conversations.replies", channel=channel, ts=old)
     assert answer["error"] == "thread_not_found"
     slack.switches.free_plan = False

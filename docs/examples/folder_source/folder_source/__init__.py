@@ -1,0 +1,1 @@
+"""Folders of Markdown files as a source; the worked example of docs/adding-a-source.md."""

@@ -1,0 +1,177 @@
+"""What travels through the pipeline: batches of changes, and what is to be written for them."""
+
+from dataclasses import dataclass, field, replace
+from threading import Event
+
+import orjson
+
+from documents.chunks import ChunkedDocument
+from documents.fingerprints import fingerprint
+from exporters.changes import (
+    AccessChange,
+    Cursor,
+    Delete,
+    Failure,
+    RawRecord,
+    Upsert,
+    record_key,
+)
+from exporters.errors import InvalidDataError
+from exporters.redaction import redactor
+from stores.ledger.types import LedgerBatch
+from tasks.results import Counts
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedUpsert:
+    """An upsert with its payload as bytes, made by the fetching side."""
+
+    record: RawRecord
+    payload: bytes
+    payload_hash: str
+    partial: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A listed item whose version is the one already known."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Swept(Delete):
+    """A delete that follows from a listing's gap, and not from the source's word.
+
+    It counts only while the record is still where it was missing: another partition may have
+    listed it in the meantime.
+    """
+
+
+Item = EncodedUpsert | Seen | Delete | AccessChange | Failure
+
+
+@dataclass(slots=True)
+class ChangeBatch:
+    """Changes on their way, no key twice.
+
+    Attributes:
+        items: In order.
+        size: Bytes of the payloads.
+        cursor: The checkpoint they lead up to, if one was passed.
+        closes_listing: The listing came to its end with them.
+        done: Set when all of it is durable.
+    """
+
+    items: list[Item] = field(default_factory=list)
+    size: int = 0
+    cursor: Cursor | None = None
+    closes_listing: bool = False
+    done: Event | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a document is not written.
+
+    Attributes:
+        error: A name for the kind of reason.
+        message: The reason, as a sentence.
+    """
+
+    error: str
+    message: str
+
+
+@dataclass(slots=True)
+class WriteBatch:
+    """What the stores are to do for a batch of changes.
+
+    Attributes:
+        documents: To write, with their chunks (none where nothing is embedded).
+        new_ids: Which of them no store holds yet.
+        access: Documents of which access alone moved.
+        deleted: Documents to delete.
+        refused: Documents that are not to be written, because they cannot be embedded.
+        vectors: Newly made vectors by text hash, to cache.
+        ledger: What the ledger is to remember.
+        counts: What it comes to, less the documents to write: those count once they are written.
+        done: Set when it is durable.
+    """
+
+    ledger: LedgerBatch
+    documents: list[ChunkedDocument] = field(default_factory=list)
+    new_ids: set[str] = field(default_factory=set)
+    access: dict[str, list[str]] = field(default_factory=dict)
+    deleted: list[str] = field(default_factory=list)
+    refused: dict[str, Refusal] = field(default_factory=dict)
+    vectors: dict[str, bytes] = field(default_factory=dict)
+    counts: Counts = field(default_factory=Counts)
+    done: Event | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to write anywhere."""
+        ledger = self.ledger
+        return not (
+            self.documents
+            or self.access
+            or self.deleted
+            or ledger.records
+            or ledger.seen
+            or ledger.documents
+            or ledger.deleted
+            or ledger.dead_letters
+            or ledger.resolved
+            or ledger.cursor is not None
+            or ledger.listing_closed
+        )
+
+
+def item_key(item: Item) -> str | None:
+    """The record a change is about; None for a failure that could not be told."""
+    match item:
+        case EncodedUpsert():
+            return item.record.key
+        case Seen() | Delete():
+            return item.key
+        case _:
+            if item.entity is None or item.external_id is None:
+                return None
+            return record_key(item.entity, item.external_id)
+
+
+def encoded(upsert: Upsert, transform_version: int) -> EncodedUpsert | Failure:
+    """The payload as sorted JSON: what lands, and what tells a moved record from the same.
+
+    Args:
+        upsert: The change.
+        transform_version: Of the exporter; a newer one makes every record look moved.
+
+    Returns:
+        The upsert with its payload as bytes, free of our secrets, or what is wrong with it.
+    """
+    record = upsert.record
+    if record.url:
+        record = replace(record, url=redactor.url(record.url))
+    try:
+        payload = _json(record.payload)
+        if redactor.finds_secrets(payload):
+            record = replace(record, payload=redactor.payload(record.payload))
+            payload = _json(record.payload)
+    except (TypeError, ValueError) as error:
+        return Failure(
+            error=InvalidDataError(
+                f"The {record.entity} {record.external_id} is no JSON: {error}.",
+                external_id=record.external_id,
+            ),
+            entity=record.entity,
+            external_id=record.external_id,
+            url=record.url,
+        )
+    payload_hash = fingerprint(b"%d|%b" % (transform_version, payload))
+    return EncodedUpsert(record, payload, payload_hash, upsert.partial)
+
+
+def _json(payload: object) -> bytes:
+    return orjson.dumps(payload, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)

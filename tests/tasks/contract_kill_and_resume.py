@@ -1,0 +1,303 @@
+"""The suite that every source and every store passes: killed anywhere, started again, all the same.
+
+A source or a store joins with a `Rehearsal` and a subclass (see `test_kill_and_resume.py`):
+
+    class TestJira(KillAndResume):
+        @pytest.fixture(scope="class")
+        @classmethod
+        def rehearsal(cls) -> Rehearsal:
+            return Rehearsal(open_exporter=..., open_stores=...)
+
+The sync runs in a child, is killed there, and is run again to its end. What the stores hold then is
+compared with one run that nobody disturbed.
+"""
+
+import os
+import random
+import resource
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from fork_server import Ended, ForkServer
+from store_state import state_of
+from watched_stores import Watch
+
+from exporters.base import BaseExporter, Partition
+from exporters.changes import Change, Checkpoint, Cursor
+from stores.ledger.types import PartitionState
+from tasks.options import SyncOptions
+from tasks.pipeline import SyncContext, sync_partition
+from tasks.stores import Stores
+
+STEPS = (
+    "raw.append done",
+    "index.write done",
+    "vectors.write done",
+    "ledger.commit",
+    "ledger.commit done",
+)
+"""Where a write may be cut off: each of these is a place between two acknowledgements."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rehearsal:
+    """A sync that can be run again and again, in any process. Everything in it must pickle.
+
+    Attributes:
+        open_exporter: Makes the exporter of a phase: 0 is the first sync, 1 the next one, after
+            the source moved ...
+        open_stores: Opens the stores in a folder, watched.
+        phases: How many syncs follow each other.
+        selection: What of the source is synced.
+        options: Small batches, so that there is much to be cut off.
+        store_name: The document type.
+        people: E-mail addresses of persons whose principals must come out the same.
+        custom: The source's own processing step.
+    """
+
+    open_exporter: Callable[[int], BaseExporter]
+    open_stores: Callable[[Path, Watch], Stores]
+    phases: int = 2
+    selection: Any = None
+    options: SyncOptions = field(default_factory=lambda: SyncOptions(batch_records=7))
+    store_name: str = "documents"
+    people: tuple[str, ...] = ()
+    custom: Any = None
+
+    def run(self, folder: Path, phase: int, watch: Watch) -> None:
+        """Syncs every partition, one after the other, as a run does."""
+        exporter, stores = self.open_exporter(phase), self.open_stores(folder, watch)
+        try:
+            name = exporter.connection
+            context = SyncContext(
+                exporter=_Told(exporter, watch),
+                connection=name,
+                connection_id=stores.ledger.connection_id(exporter.source, name, name),
+                stores=stores,
+                options=self.options,
+                run_id=f"run-{os.getpid()}",
+                store_name=self.store_name,
+                custom=self.custom,
+            )
+            with stores.ledger.lease(f"sync:{name}", run_id=context.run_id) as lease:
+                for partition in exporter.partitions(self.selection):
+                    if not partition.unreadable:
+                        sync_partition(replace(context, lease=lease), partition)
+        finally:
+            stores.close()
+            exporter.close()
+
+    def state(self, folder: Path) -> dict[str, Any]:
+        """What the stores in a folder hold."""
+        stores = self.open_stores(folder, Watch())
+        try:
+            return state_of(stores, people=self.people)
+        finally:
+            stores.close()
+
+
+class _Told(BaseExporter):
+    """An exporter that tells of every checkpoint, once the pipeline has taken it."""
+
+    source: ClassVar[str] = ""
+
+    def __init__(self, inner: BaseExporter, watch: Watch) -> None:
+        self.inner = inner
+        self.watch = watch
+        self.source = inner.source  # type: ignore[misc]
+        self.transform_version = inner.transform_version  # type: ignore[misc]
+
+    @property
+    def connection(self) -> str:
+        return self.inner.connection
+
+    def test_connection(self) -> Any:
+        return self.inner.test_connection()
+
+    def partitions(self, selection: Any) -> Iterator[Partition]:
+        return self.inner.partitions(selection)
+
+    def pull(self, partition: Partition, cursor: Cursor | None) -> Iterator[Change]:
+        for change in self.inner.pull(partition, cursor):
+            yield change
+            if isinstance(change, Checkpoint):
+                self.watch("checkpoint")
+
+    def to_documents(self, record: Any) -> Any:
+        return self.inner.to_documents(record)
+
+    def fetch(self, partition: Partition, entity: str, external_id: str) -> Iterator[Change] | None:
+        return self.inner.fetch(partition, entity, external_id)
+
+    def export(self) -> Any:
+        raise NotImplementedError
+
+
+def rehearse(rehearsal: Rehearsal, folder: Path, phase: int) -> dict[str, Any]:
+    """Runs undisturbed; gives the steps taken and the CPU seconds used."""
+    watch = Watch()
+    rehearsal.run(folder, phase, watch)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return {"steps": dict(watch.counts), "cpu": used.ru_utime + used.ru_stime}
+
+
+def rehearse_until(rehearsal: Rehearsal, phase: int, step: str, time: int, folder: Path) -> None:
+    """Runs until a step is taken for the n-th time, and is killed there."""
+    watch = Watch()
+    watch.kills(step, time)
+    rehearsal.run(folder, phase, watch)
+
+
+def rehearse_for(rehearsal: Rehearsal, phase: int, seconds: float, folder: Path) -> None:
+    """Runs until some CPU seconds are used up; then the kernel ends it, wherever it is."""
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    rehearsal.run(folder, phase, Watch())
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """One run of every phase that nobody disturbed.
+
+    Attributes:
+        folders: The stores before each phase, and after the last one.
+        states: What they held after each phase.
+        steps: How often each step was taken in it.
+        cpu: How many CPU seconds it took.
+    """
+
+    folders: list[Path]
+    states: list[dict[str, Any]]
+    steps: list[dict[str, int]]
+    cpu: list[float]
+
+
+class KillAndResume:
+    """The contract."""
+
+    random_moments = 15
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def rehearsal(cls) -> Rehearsal:
+        """What is synced, and into what."""
+        raise NotImplementedError
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def undisturbed(
+        cls,
+        rehearsal: Rehearsal,
+        fork_server: ForkServer,
+        tmp_path_factory: pytest.TempPathFactory,
+    ) -> Undisturbed:
+        """What every disturbed run must come to."""
+        told = Undisturbed([tmp_path_factory.mktemp("undisturbed")], [], [], [])
+        for phase in range(rehearsal.phases):
+            after = tmp_path_factory.mktemp("undisturbed")
+            shutil.copytree(told.folders[-1], after, dirs_exist_ok=True)
+            ended = fork_server.run(rehearse, rehearsal, after, phase)
+            assert ended.code == 0, ended.value
+            told.folders.append(after)
+            told.states.append(rehearsal.state(after))
+            told.steps.append(ended.value["steps"])
+            told.cpu.append(ended.value["cpu"])
+        assert told.states[-1]["documents"], "nothing was synced"
+        return told
+
+    @pytest.fixture(params=[0, 1], ids=["first sync", "next sync"])
+    def phase(self, request: pytest.FixtureRequest) -> int:
+        """Which of the syncs is killed."""
+        phase: int = request.param
+        return phase
+
+    def check_in_between(
+        self, stores: Stores, phase: int, partitions: list[PartitionState]
+    ) -> None:
+        """Whether the stores hold what the cursors say, right after a kill. For subclasses."""
+
+    def killed_and_resumed(
+        self,
+        rehearsal: Rehearsal,
+        undisturbed: Undisturbed,
+        phase: int,
+        folder: Path,
+        kill: Callable[[Path], Ended],
+    ) -> bool:
+        """Kills a run, runs it again, and compares; tells whether it was killed at all."""
+        shutil.copytree(undisturbed.folders[phase], folder)
+        ended = kill(folder)
+        assert ended.code <= 0, ended.value
+        self._look(rehearsal, folder, phase)
+        rehearsal.run(folder, phase, Watch())
+        assert rehearsal.state(folder) == undisturbed.states[phase]
+        shutil.rmtree(folder)
+        return ended.code < 0
+
+    def _look(self, rehearsal: Rehearsal, folder: Path, phase: int) -> None:
+        stores = rehearsal.open_stores(folder, Watch())
+        try:
+            for connection in stores.ledger.connections():
+                partitions = stores.ledger.partitions(connection.id)
+                self.check_in_between(stores, phase, partitions)
+        finally:
+            stores.close()
+
+    def test_killed_at_every_checkpoint(
+        self,
+        rehearsal: Rehearsal,
+        undisturbed: Undisturbed,
+        phase: int,
+        fork_server: ForkServer,
+        tmp_path: Path,
+    ) -> None:
+        checkpoints = undisturbed.steps[phase].get("checkpoint", 0)
+        assert checkpoints
+        for time in range(1, checkpoints + 1):
+            assert self.killed_and_resumed(
+                rehearsal, undisturbed, phase, tmp_path / f"{time}",
+                partial(fork_server.run, rehearse_until, rehearsal, phase, "checkpoint", time),
+            )  # fmt: skip
+
+    @pytest.mark.parametrize("step", STEPS)
+    def test_killed_between_two_writes(
+        self,
+        rehearsal: Rehearsal,
+        undisturbed: Undisturbed,
+        phase: int,
+        step: str,
+        *,
+        fork_server: ForkServer,
+        tmp_path: Path,
+    ) -> None:
+        taken = undisturbed.steps[phase].get(step, 0)
+        assert taken, f"{step} is not taken at all"
+        for time in sorted({(taken + 1) // 2, taken}):
+            assert self.killed_and_resumed(
+                rehearsal, undisturbed, phase, tmp_path / f"{time}",
+                partial(fork_server.run, rehearse_until, rehearsal, phase, step, time),
+            )  # fmt: skip
+
+    def test_killed_at_any_moment(
+        self,
+        rehearsal: Rehearsal,
+        undisturbed: Undisturbed,
+        fork_server: ForkServer,
+        tmp_path: Path,
+    ) -> None:
+        dice = random.Random(20260301)  # noqa: S311 (moments, not secrets)
+        killed = 0
+        for number in range(self.random_moments):
+            phase = number % rehearsal.phases
+            moment = dice.uniform(0.05, 0.95) * undisturbed.cpu[phase]
+            killed += self.killed_and_resumed(
+                rehearsal, undisturbed, phase, tmp_path / f"{number}",
+                partial(fork_server.run, rehearse_for, rehearsal, phase, moment),
+            )  # fmt: skip
+        assert killed > self.random_moments / 2
