@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 from uuid import uuid4
 
 import orjson
@@ -44,10 +44,43 @@ from tasks.stores import Stores, open_stores
 SOURCE: Final = "bench"
 
 
+class Cost(NamedTuple):
+    """Seconds by the clock, and CPU seconds of this process and of the server."""
+
+    seconds: float
+    own: float
+    server: float
+
+    @property
+    def cpu(self) -> float:
+        """Of both."""
+        return self.own + self.server
+
+
+class Meter:
+    """What a block costs, here and at the server."""
+
+    def __init__(self, client: Elasticsearch) -> None:
+        self._client = client
+
+    def __enter__(self) -> Self:
+        self._began = self._now()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        began, ended = self._began, self._now()
+        self.cost = Cost(*(round(e - b, 3) for b, e in zip(began, ended, strict=True)))
+
+    def _now(self) -> tuple[float, float, float]:
+        nodes = self._client.nodes.stats(metric="process")["nodes"].values()
+        server = sum(node["process"]["cpu"]["total_in_millis"] for node in nodes) / 1_000
+        return time.monotonic(), time.process_time(), server
+
+
 class Synced(NamedTuple):
     """What one sync took."""
 
-    seconds: float
+    cost: Cost
     requests: int
     written: int
     unchanged: int
@@ -63,7 +96,15 @@ class Recorded(BulkWriter):
         return super().write(operations)
 
 
-def sync(url: str, source: Path, folder: Path, *, vectors: bool, keep: bool = False) -> Any:
+def sync(
+    client: Elasticsearch,
+    url: str,
+    source: Path,
+    folder: Path,
+    *,
+    vectors: bool,
+    keep: bool = False,
+) -> tuple[Synced, list[list[Operation]]]:
     """Syncs once; answers what it took, and the operations where they were kept."""
     settings = load_store_settings(
         data_directory=folder, document_index=url, vector_store=url, embedding_model="none"
@@ -98,13 +139,12 @@ def sync(url: str, source: Path, folder: Path, *, vectors: bool, keep: bool = Fa
         run_id=f"bench-{time.time_ns()}",
         store_name="documents",
     )
-    started = time.monotonic()
-    counts = sync_partition(context, PARTITION, fresh=True).counts
-    seconds = time.monotonic() - started
+    with Meter(client) as meter:
+        counts = sync_partition(context, PARTITION, fresh=True).counts
     requests = sum(writer.requests for writer in writers)
     kept = [getattr(writer, "kept", []) for writer in writers]
     stores.close()
-    return Synced(seconds, requests, counts.new + counts.changed, counts.unchanged), kept
+    return Synced(meter.cost, requests, counts.new + counts.changed, counts.unchanged), kept
 
 
 def ready_made(operations: list[Operation], alias: str) -> list[dict[str, Any]]:
@@ -116,15 +156,19 @@ def ready_made(operations: list[Operation], alias: str) -> list[dict[str, Any]]:
     return actions
 
 
-def bulk_alone(client: Elasticsearch, parts: list[list[dict[str, Any]]]) -> float:
-    """Seconds that `parallel_bulk` takes, one index after the other."""
-    started = time.monotonic()
-    for actions in parts:
-        for _ in parallel_bulk(
-            client, actions, thread_count=IN_FLIGHT, chunk_size=MOST_ITEMS, queue_size=IN_FLIGHT
-        ):
-            pass
-    return time.monotonic() - started
+def bulk_alone(client: Elasticsearch, parts: list[list[dict[str, Any]]]) -> Cost:
+    """What `parallel_bulk` takes, one index after the other."""
+    with Meter(client) as meter:
+        for actions in parts:
+            for _ in parallel_bulk(
+                client,
+                actions,
+                thread_count=IN_FLIGHT,
+                chunk_size=MOST_ITEMS,
+                queue_size=IN_FLIGHT,
+            ):
+                pass
+    return meter.cost
 
 
 def fresh_indices(client: Elasticsearch, *, vectors: bool) -> list[str]:
@@ -144,19 +188,22 @@ def clear(client: Elasticsearch) -> None:
     """Deletes what the benchmark made."""
     for name in client.indices.get(index="bench-*", expand_wildcards="all"):
         client.indices.delete(index=name)
-    for template in client.indices.get_index_template(name="bench-*")["index_templates"]:
-        client.indices.delete_index_template(name=template["name"])
+    for template in client.indices.get_index_template()["index_templates"]:
+        if template["name"].startswith("bench-"):
+            client.indices.delete_index_template(name=template["name"])
 
 
 def rounds(
     client: Elasticsearch, url: str, arguments: argparse.Namespace, root: Path
-) -> Iterator[tuple[float, Synced, Synced]]:
-    """Each round: seconds of `parallel_bulk`, the sync, and the sync that finds nothing new."""
+) -> Iterator[tuple[Cost, Synced, Synced]]:
+    """Each round: what `parallel_bulk` takes, the sync, and the sync that finds nothing new."""
     source = root / "source.ndjson"
     write_source(source, arguments.documents)
     vectors: bool = arguments.vectors
     prefix = f"bench-{uuid4().hex[:8]}"
-    _, kept = sync(f"{url}?prefix={prefix}", source, root / "first", vectors=vectors, keep=True)
+    _, kept = sync(
+        client, f"{url}?prefix={prefix}", source, root / "first", vectors=vectors, keep=True
+    )
     for number in range(arguments.repeat):
         clear(client)
         aliases = fresh_indices(client, vectors=vectors)
@@ -166,8 +213,8 @@ def rounds(
         clear(client)
         address = f"{url}?prefix=bench-{uuid4().hex[:8]}"
         folder = root / f"stores-{number}"
-        first, _ = sync(address, source, folder, vectors=vectors)
-        again, _ = sync(address, source, folder, vectors=vectors)
+        first, _ = sync(client, address, source, folder, vectors=vectors)
+        again, _ = sync(client, address, source, folder, vectors=vectors)
         yield alone, first, again
     clear(client)
 
@@ -187,9 +234,7 @@ def main() -> None:
     )
     what = "documents and their chunks" if arguments.vectors else "documents"
     print(f"{arguments.documents:,} {what} of {CHARACTERS} characters")
-    print(
-        f"{'parallel_bulk/s':>16} {'sync/s':>9} {'ratio':>6} {'again/s':>9} {'bulk requests':>14}"
-    )
+    print("documents/s: alone, sync, again | CPU s, own + server: alone, sync | bulk requests")
     alone, synced = [], []
     with (
         Elasticsearch(arguments.url, request_timeout=120, serializers=serializers) as client,
@@ -197,14 +242,17 @@ def main() -> None:
     ):
         for bulk, first, again in rounds(client, arguments.url, arguments, Path(folder)):
             alone.append(bulk)
-            synced.append(first.seconds)
+            synced.append(first.cost)
             number = arguments.documents
             if (first.written, again.unchanged) != (number, number):
                 raise SystemExit(f"not all was written: {first}, {again}")
-            print(f"{number / bulk:16,.0f} {number / first.seconds:9,.0f} "
-                  f"{bulk / first.seconds:6.2f} {number / again.seconds:9,.0f} "
-                  f"{first.requests:7} then {again.requests}")  # fmt: skip
-    print(f"best against best: {min(alone) / min(synced):.2f}")
+            costs = (bulk, first.cost, again.cost)
+            rates = " ".join(f"{number / cost.seconds:7,.0f}" for cost in costs)
+            cpu = "  ".join(f"{c.own:5.1f} + {c.server:5.1f}" for c in (bulk, first.cost))
+            print(f"{rates} | {cpu} | {first.requests} then {again.requests}", flush=True)
+    clock = min(c.seconds for c in alone) / min(c.seconds for c in synced)
+    cpu_seconds = min(c.cpu for c in alone) / min(c.cpu for c in synced)
+    print(f"best against best: {clock:.2f} by the clock, {cpu_seconds:.2f} by CPU of both")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,9 @@ IN_FLIGHT: Final = 4
 MOST_ITEMS: Final = 500
 MOST_BYTES: Final = 5_000_000
 
+_FEWEST_ITEMS: Final = 250
+"""Below this a request is mostly overhead: each waits for the disk once."""
+
 _TOO_LARGE: Final = 413
 _AGAIN: Final = frozenset({409, 429, 502, 503, 504})
 _HEADERS: Final = {"accept": "application/json", "content-type": "application/x-ndjson"}
@@ -116,8 +119,9 @@ class BulkWriter:
         self._pool.shutdown()
 
     def _parts(self, operations: Sequence[Operation]) -> Iterator[list[Operation]]:
-        # Few items are spread over the requests that may be in flight, many fill them.
-        most = max(50, min(self._most_items, -(-len(operations) // self._in_flight)))
+        # One batch of the pipeline makes use of all requests that may be in flight.
+        spread = -(-len(operations) // self._in_flight)
+        most = min(self._most_items, max(_FEWEST_ITEMS, spread))
         part: list[Operation] = []
         size = 0
         for operation in operations:

@@ -24,7 +24,9 @@ META: Final = "data_getters"
 _LONGEST_KEYWORD: Final = 1_024
 """Characters; Lucene refuses terms above 32,766 bytes, and with them the document."""
 
-_BBQ_DIMENSIONS: Final = 384
+BBQ_DIMENSIONS: Final = 768
+"""From here on a bit for each dimension instead of a byte. Elasticsearch's own default is 384; a
+byte finds more, and vectors below that length are small anyway (docs/elasticsearch.md)."""
 
 # The standard tokenizer keeps foo_bar, v1.2.3, 10.0.0.7 and it's together. Taken apart they are
 # found as a whole, as a phrase, and by their parts; scripts without blanks are still told apart.
@@ -218,7 +220,7 @@ def chunk_schema(
                     "similarity": "dot_product",
                     # Stated, because the server's default changed with its versions.
                     "index_options": {
-                        "type": "bbq_hnsw" if dimensions >= _BBQ_DIMENSIONS else "int8_hnsw",
+                        "type": "bbq_hnsw" if dimensions >= BBQ_DIMENSIONS else "int8_hnsw",
                         "m": 16,
                         "ef_construction": 100,
                     },

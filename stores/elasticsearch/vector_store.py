@@ -28,7 +28,12 @@ from stores.elasticsearch.bulk import BulkWriter, Operation
 from stores.elasticsearch.connection import Connection
 from stores.elasticsearch.indices import Generation, Indices
 from stores.elasticsearch.queries import filters
-from stores.elasticsearch.templates import IndexSchema, chunk_schema, chunks_alias
+from stores.elasticsearch.templates import (
+    BBQ_DIMENSIONS,
+    IndexSchema,
+    chunk_schema,
+    chunks_alias,
+)
 from stores.entries import Entry, checked_updates, entry_of, storable_ids
 from stores.errors import EmbeddingMismatchError, StoreError
 from stores.unit_vectors import unit_vectors
@@ -39,8 +44,12 @@ if TYPE_CHECKING:
 _IDS_AT_ONCE: Final = 1_000
 _MOST_HITS: Final = 10_000
 _FEWEST_CANDIDATES: Final = 200
-_OVERSAMPLE: Final = 2.0
-"""How many more candidates the quantised vectors bring than the float ones then rank."""
+_CANDIDATES: Final = 5
+"""How many candidates the graph brings for each hit that is wanted."""
+
+_OVERSAMPLE: Final = (2.0, 4.0)
+"""How many of those, for each hit, are ranked by their float vectors: where a dimension is kept in
+a byte, and where it is kept in a bit."""
 
 _KEEP_ALIVE: Final = "5m"
 
@@ -223,14 +232,15 @@ class ElasticsearchVectorStore(VectorStore):
         self, unit: "NDArray[np.float32]", limit: int, where: SearchFilter | None
     ) -> list[Mapping[str, Any]]:
         client = self._connection.client
-        candidates = min(_MOST_HITS, max(_FEWEST_CANDIDATES, 2 * limit))
+        candidates = min(_MOST_HITS, max(_FEWEST_CANDIDATES, _CANDIDATES * limit))
+        oversample = min(_OVERSAMPLE[len(unit) >= BBQ_DIMENSIONS], candidates / limit)
         knn = {
             "field": "vector",
             "query_vector": unit,
             "k": limit,
             "num_candidates": candidates,
             "filter": filters(where),
-            "rescore_vector": {"oversample": max(1.0, min(_OVERSAMPLE, candidates / limit))},
+            "rescore_vector": {"oversample": oversample},
         }
         answer = self._connection.call(
             lambda: client.search(
