@@ -2,6 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Without the extras' names pip's check of hashes refuses what is only asked for with an extra.
+UV := --universal --generate-hashes --python-version 3.11 --no-strip-extras --no-header \
+	--no-annotate --quiet
 
 .PHONY: help demo test lint types coverage docs lock clean
 
@@ -34,10 +37,8 @@ docs: $(VENV)/.dev
 	$(BIN)/python -m docs.generate
 
 lock:
-	uv pip compile --universal --generate-hashes --python-version 3.11 --extra all --no-header \
-		--no-annotate --quiet pyproject.toml --output-file requirements/runtime.txt
-	uv pip compile --universal --generate-hashes --python-version 3.11 --extra dev --no-header \
-		--no-annotate --quiet --constraint requirements/runtime.txt pyproject.toml \
+	uv pip compile $(UV) --extra all pyproject.toml --output-file requirements/runtime.txt
+	uv pip compile $(UV) --extra dev --constraint requirements/runtime.txt pyproject.toml \
 		--output-file requirements/dev.txt
 
 clean:

@@ -31,6 +31,7 @@ _VARIABLE: Final = re.compile(r"\{\{\s*\$(\w+)\s*\}\}")
 _BLOCK: Final = re.compile(r"\{\{\s*prefect\.blocks\.")
 _TEMPLATE: Final = re.compile(r"\{\{\s*(?!ctx\.|prefect\.variables\.)[^}]*\}\}")
 _SECRET_NAME: Final = re.compile(r"(token|secret|passw|api_?key|private_?key|credential)", re.I)
+_SHOWN_CHARS: Final = 60
 _MODELS: Final[Mapping[str, type[BaseModel]]] = {
     "": PrefectFile,
     "deployments": Deployment,
@@ -85,6 +86,8 @@ def flow_of(entrypoint: str) -> Flow[Any, Any]:
 
 def _names(file: PrefectFile) -> Iterator[str]:
     """A deployment is known by its flow and its name."""
+    if not file.deployments:
+        yield "The file names no deployment."
     counted = Counter((deployment.entrypoint, deployment.name) for deployment in file.deployments)
     for (entrypoint, name), times in counted.items():
         if times > 1:
@@ -123,6 +126,8 @@ def _deployment(deployment: Deployment) -> Iterator[str]:
 def _schedule(schedule: Schedule) -> Iterator[str]:
     if schedule.active:
         yield "`active: true` starts it again where somebody paused it; leave it out."
+    if schedule.parameters:
+        yield "Prefect empties its parameters when somebody pauses it; make it a deployment."
     if (schedule.cron or schedule.rrule) and not schedule.timezone:
         yield "timezone is missing."
     elif schedule.timezone:
@@ -206,18 +211,21 @@ def _shape(raw: Any, detail: Any) -> str:
     for part in detail["loc"]:
         if isinstance(part, int) and isinstance(place, list):
             place = place[part]
-            path.append(place.get("slug") or place.get("name") or f"number {part + 1}")
+            entry = place if isinstance(place, dict) else {}
+            path.append(entry.get("slug") or entry.get("name") or f"number {part + 1}")
         elif isinstance(place, dict) and (part in place or part == detail["loc"][-1]):
             place = place.get(part)
             path.append(str(part))
-    where = ": ".join(name for name in path if name not in {"deployments", "schedules"})
+    where = ": ".join(path[1:] if path[0] == "deployments" and path[1:] else path)
+    where = where.replace(": schedules: ", ": ")
     if detail["type"] == "extra_forbidden":
         sections = [part for part in detail["loc"][:-1] if part in _MODELS]
         known = _MODELS[str(sections[-1]) if sections else ""].model_fields
         return f"{where}: there is no such key.{_did_you_mean(str(detail['loc'][-1]), known)}"
     if detail["type"] == "missing":
         return f"{where}: it is missing."
-    return f"{where}: {detail['msg'].removeprefix('Value error, ')}, not {detail['input']!r}."
+    found = redactor.text(repr(detail["input"]))[:_SHOWN_CHARS]
+    return f"{where or 'The file'}: {detail['msg'].removeprefix('Value error, ')}, not {found}."
 
 
 def _did_you_mean(name: str, known: Any) -> str:

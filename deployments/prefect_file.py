@@ -73,7 +73,7 @@ class Deployment(_Strict):
     parameters: dict[str, Any] = Field(default_factory=dict)
     enforce_parameter_schema: bool | None = None
     work_pool: WorkPool
-    concurrency_limit: int | ConcurrencyLimit | None = None
+    concurrency_limit: ConcurrencyLimit | None = None
     schedules: tuple[Schedule, ...] = ()
     paused: bool | None = None
     pull: list[Step] | None = None
@@ -87,7 +87,7 @@ class PrefectFile(_Strict):
     prefect_version: str | None = Field(default=None, alias="prefect-version")
     definitions: Any = None
     pull: list[Step] | None = None
-    deployments: tuple[Deployment, ...] = Field(min_length=1)
+    deployments: tuple[Deployment, ...]
 
 
 def load_raw(path: Path) -> dict[str, Any]:
@@ -97,7 +97,8 @@ def load_raw(path: Path) -> dict[str, Any]:
         ConfigurationError: It cannot be read, is no YAML mapping, or says a key twice.
     """
     try:
-        content = yaml.load(path.read_text("utf-8"), Loader=_UniqueKeys)  # noqa: S506 (is a safe loader)
+        text = path.read_text("utf-8")
+        content = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506 (it is a safe loader)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise ConfigurationError(f"{path} cannot be read: {reason}.") from None

@@ -68,8 +68,12 @@ def keeping_what_people_did(client: SyncPrefectClient) -> Iterator[None]:
             paused.append(deployment.id)
         for schedule in deployment.schedules:
             if schedule.slug is None:
+                # What an update of a schedule does not name it keeps, but for the parameters.
                 client.update_deployment_schedule(
-                    deployment.id, schedule.id, slug=f"{BY_HAND}{schedule.id.hex[:8]}"
+                    deployment.id,
+                    schedule.id,
+                    slug=f"{BY_HAND}{schedule.id.hex[:8]}",
+                    parameters=schedule.parameters,
                 )
     try:
         yield

@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-from documents.metadata import FIELDS, RUN_FIELDS, Author, Container
+from documents.metadata import FIELDS, NOT_EMBEDDED, RUN_FIELDS, Author, Container
 from documents.settings import CONFIG_FILE, CONFIG_VARIABLE, Settings, describe_settings
 from exporters.registry import SourceManifest, sources
 from stores.settings import DOCUMENT_INDEXES, VECTOR_STORES, describe_store_settings
@@ -43,7 +43,8 @@ FIELD_MEANINGS: Final = {
     "access_hash": "Fingerprint of `access`.",
     "run_id": "The run that wrote it.",
     "raw_ref": "Its payload in the raw landing.",
-    "extra": "What only this source has, typed: numbers stay numbers.",
+    "extra": "What only this source has, typed: numbers stay numbers. With "
+    f"`{NOT_EMBEDDED}` the document is found by its words alone.",
 }
 """A sentence for each metadata field."""
 

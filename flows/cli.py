@@ -43,6 +43,10 @@ class _InterruptedError(Exception):
     """Ctrl-C, as an exception that click does not print an empty line for."""
 
 
+class _ReaderGoneError(Exception):
+    """Nobody reads our output any more; click would make a failure of it."""
+
+
 class _Commands(Group):
     """Imports a command's module when it is called, not when it is listed."""
 
@@ -64,9 +68,13 @@ class _Commands(Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            code = super().invoke(ctx)
+            sys.stdout.flush()
         except KeyboardInterrupt as error:
             raise _InterruptedError from error
+        except BrokenPipeError as error:
+            raise _ReaderGoneError from error
+        return code
 
 
 def _print_version(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
@@ -118,7 +126,6 @@ def _run(arguments: list[str]) -> int:  # noqa: PLR0911 (one way out for each wa
     call = Invocation(as_json="--json" in arguments)
     try:
         code = cli.main(args=arguments, prog_name=_PROGRAM, standalone_mode=False, obj=call)
-        sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return USAGE
@@ -132,7 +139,7 @@ def _run(arguments: list[str]) -> int:  # noqa: PLR0911 (one way out for each wa
         code = USAGE if isinstance(error, ConfigurationError) else FAILED
         kind = type(error).__name__
         return _told(call, kind, str(error), hint=error.hint, code=code, error=error)
-    except BrokenPipeError:
+    except _ReaderGoneError:
         # The reader of our output has seen enough; Python must not complain when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 _MARKS: Final = re.compile(
-    r"\*\*|```\w*|(?<![\w`])`|`(?![\w`])"  # bold, code
+    r"\*\*|```|(?<![\w`])`|`(?![\w`])"  # bold, code
     r"|!?\[(?=[^\]]*\]\()|\]\([^)\s]*\)?"  # [text](address): the text stays
     r"|<(?=https?://)|(?<=\S)>(?=\s|$)"  # <address>
 )

@@ -129,8 +129,21 @@ class DocumentIndex(ABC):
     ) -> list[DocumentHit]:
         """Ranks documents by BM25. Any text is a valid query; one without words finds nothing."""
 
-    def maintain(self) -> None:  # noqa: B027 (some stores need none)
-        """Upkeep after a run, bounded; searches find from here on what was written before."""
+    @abstractmethod
+    def clear(self) -> None:
+        """Deletes all documents."""
+
+    @abstractmethod
+    def maintain(self) -> None:
+        """Upkeep after a run; nothing where the store looks after itself.
+
+        From here on searches find what was written before, if they did not at once. Takes
+        seconds at most, however large the store is, and next to nothing when little has changed
+        since the last time.
+
+        Raises:
+            StoreError: The store cannot be written.
+        """
 
     @abstractmethod
     def close(self) -> None:
@@ -181,9 +194,6 @@ class VectorStore(ABC):
     ) -> list[ChunkHit]:
         """The chunks nearest to a vector by cosine."""
 
-    def maintain(self) -> None:  # noqa: B027 (some stores need none)
-        """Upkeep after a run, bounded; searches find from here on what was written before."""
-
     def rebuilding(self, model: str, dimensions: int) -> "AbstractContextManager[VectorStore]":
         """A store to write all vectors to anew; it takes this one's place when the block ends.
 
@@ -195,6 +205,22 @@ class VectorStore(ABC):
             f"{type(self).__name__} cannot be built anew in its place.",
             hint="Point vector_store elsewhere and sync again from the beginning.",
         )
+
+    @abstractmethod
+    def clear(self) -> None:
+        """Deletes all chunks; `bind` takes any model afterwards."""
+
+    @abstractmethod
+    def maintain(self) -> None:
+        """Upkeep after a run; nothing where the store looks after itself.
+
+        From here on searches find what was written before, if they did not at once. Takes
+        seconds at most, however large the store is, and next to nothing when little has changed
+        since the last time.
+
+        Raises:
+            StoreError: The store cannot be written.
+        """
 
     @abstractmethod
     def close(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import httpx2
 import orjson
 
-from stores.embeddings import EmbeddingError
+from stores.errors import EmbeddingError
 
 OPENAI_URL: Final = "https://api.openai.com/v1"
 OLLAMA_URL: Final = "http://localhost:11434"

@@ -27,24 +27,12 @@ from langchain_core.embeddings import Embeddings
 
 from documents.errors import ConfigurationError
 from documents.fingerprints import fingerprint
-from stores.errors import StoreError
+from stores.errors import EmbeddingError, StoreError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NO_MODEL: Final = "none"
-
-
-class EmbeddingError(StoreError):
-    """An embedding model cannot be used, or gave something that is no vector of a text.
-
-    Attributes:
-        retryable: Whether asking again may help (a server that is down or busy).
-    """
-
-    def __init__(self, message: str, *, hint: str = "", retryable: bool = False) -> None:
-        super().__init__(message, hint=hint)
-        self.retryable = retryable
 
 
 class EmbeddingModel(Embeddings):

@@ -47,3 +47,15 @@ class StoreVersionError(StoreError):
 
 class EmbeddingMismatchError(StoreError):
     """The store's vectors were made with another model or with other dimensions."""
+
+
+class EmbeddingError(StoreError):
+    """An embedding model cannot be used, or gave something that is no vector of a text.
+
+    Attributes:
+        retryable: Whether asking again may help (a server that is down or busy).
+    """
+
+    def __init__(self, message: str, *, hint: str = "", retryable: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.retryable = retryable

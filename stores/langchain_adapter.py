@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _PREFIX: Final = "langchain"
 _CHUNKS: Final = f"{_PREFIX}_chunk"
 _ENTRIES: Final = EntryTable(_PREFIX)
+_CLEARED_AT_ONCE: Final = 1_000
 _SCHEMA: Final = Schema(
     _PREFIX,
     [
@@ -235,6 +236,23 @@ class LangChainVectorStore(VectorStore):
                 asked *= 4
         finally:
             given.forget([text])
+
+    def clear(self) -> None:
+        """See `VectorStore.clear`. Deletes what is in the book, a page at a time."""
+        while True:
+            with self._book.read() as reader:
+                if not _SCHEMA.readable(reader, self._book):
+                    return
+                page = rows(reader, f"SELECT id FROM {_PREFIX}_entry LIMIT {_CLEARED_AT_ONCE}")
+            if not page:
+                return
+            self.delete([identifier for (identifier,) in page])
+
+    def maintain(self) -> None:
+        """See `VectorStore.maintain`. Tidies the book; LangChain's interface has no upkeep."""
+        with self._book.transaction() as writer:
+            _SCHEMA.prepare(writer, self._book)
+            _ENTRIES.forget_unused(writer)
 
     def close(self) -> None:
         """Closes the book. LangChain's interface has nothing to close a store with."""

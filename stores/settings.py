@@ -166,11 +166,6 @@ class StoreSettings(Settings):
     chunk_overlap: Annotated[int, Field(ge=0), Unit("characters")] = Field(
         default=150, description="Characters that a chunk shares with the one before it."
     )
-    embedding_batch: Annotated[int | None, Field(ge=1, le=100_000), Unit("texts")] = Field(
-        default=None,
-        description="Texts handed to the embedding model at once: more are faster and need more "
-        "memory; empty for what suits the kind of model.",
-    )
 
     @property
     def embedded_file(self) -> Path:

@@ -23,7 +23,8 @@ from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
 from documents.fingerprints import fingerprint
-from stores.embeddings import EmbeddingError, EmbeddingModel
+from stores.embeddings import EmbeddingModel
+from stores.errors import EmbeddingError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -49,7 +49,11 @@ class Stores:
         return self.shared.transaction() if self.shared is not None else nullcontext()
 
     def maintain(self) -> None:
-        """Upkeep after a run; searches find from here on what was written before."""
+        """Upkeep after a run that wrote something; seconds at most.
+
+        Raises:
+            StoreError: A store cannot be written.
+        """
         self.index.maintain()
         if self.vectors is not None:
             self.vectors.maintain()

@@ -18,12 +18,14 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.futures import PrefectFuture, as_completed
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run, task_run
-from prefect.states import Completed, Failed
+from prefect.states import Cancelled, Completed, Failed
 from prefect.tasks import Task, exponential_backoff
 
 from documents.errors import DataGettersError
 from exporters.base import Partition
 from exporters.redaction import redact_all_logs, redactor
+from stores.errors import StoreError
+from stores.ledger.errors import LeaseHeldError
 from stores.ledger.types import RunState
 from tasks.pipeline import PartitionFailedError, sync_partition
 from tasks.reporting import RunEnded, RunFailed, RunStarted, tell
@@ -90,7 +92,7 @@ def run_sync(request: SyncRequest) -> State[Any]:
     Returns:
         The state in which the flow run ends: Failed as soon as data is missing, with the reason;
         Completed under the name `CompletedWithAttention` where items were set aside or deletes held
-        back; Completed.
+        back; Completed. Cancelled where another run is syncing the connection.
     """
     redact_all_logs()
     request = request.model_copy(update={"flow_run_id": flow_run.id})
@@ -105,10 +107,17 @@ def run_sync(request: SyncRequest) -> State[Any]:
                 counts=result.counts.as_dict(),
                 message=state.message or "",
             )
+            counts = result.counts
+            if counts.new or counts.changed or counts.deleted:
+                _maintain(session)
     except DataGettersError as error:
         sentence = redactor.text(error.sentence())
-        logger.error(sentence)
         tell(RunFailed(error))
+        if isinstance(error, LeaseHeldError):
+            # Nothing is missing for it: the run that is going on brings the same.
+            logger.warning(sentence)
+            return Cancelled(message=sentence)
+        logger.error(sentence)
         return Failed(message=sentence)
     tell(RunEnded(result))
     return state
@@ -139,6 +148,16 @@ def _recorded(request: SyncRequest) -> Iterator[SyncSession]:
         end_session(request)
 
 
+def _maintain(session: SyncSession) -> None:
+    """Upkeep of the stores. What the run did stands, whatever becomes of it."""
+    try:
+        session.stores.maintain()
+    except StoreError as error:
+        get_run_logger().warning(
+            "The stores' upkeep was put off to the next run: %s", redactor.text(error.sentence())
+        )
+
+
 def _reason(error: BaseException) -> str:
     if isinstance(error, DataGettersError):
         return error.sentence()
@@ -159,7 +178,6 @@ def _sync(session: SyncSession) -> SyncResult:
     for future in as_completed(list(futures)):
         results.append(_outcome(future, futures[future]))
         progress.update(len(results))
-    session.stores.maintain()
     result = SyncResult(
         run_id=request.run_id,
         source=request.source,

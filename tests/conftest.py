@@ -15,6 +15,7 @@ for _name in [*os.environ]:
         del os.environ[_name]
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Lets one worker of pytest-xdist run all tests of the Prefect server."""
     for item in items:

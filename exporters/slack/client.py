@@ -67,6 +67,7 @@ class SlackClient:
 
     Attributes:
         limited_mode: Whether Slack was found to give this app 15 messages a minute only.
+        gives_full_pages: Whether it was found not to.
     """
 
     def __init__(self, token: str | None, settings: SlackSettings) -> None:
@@ -75,6 +76,7 @@ class SlackClient:
         self._lock = Lock()
         self._suspects_limit = False
         self.limited_mode = False
+        self.gives_full_pages = False
 
     @cached_property
     def _caller(self) -> ApiCaller:
@@ -274,6 +276,7 @@ class SlackClient:
             messages = page.get("messages") or []
             if len(messages) > _LIMITED_OBJECTS:
                 self._suspects_limit = False
+                self.gives_full_pages = True
             elif len(messages) == _LIMITED_OBJECTS and page.get("has_more"):
                 self._suspects_limit = True
             yield MessagePage(messages, bool(page.get("is_limited")))

@@ -237,6 +237,7 @@ class SlackExporter(BaseExporter):
                 "reached": day,
                 "target": target.strftime("%Y-%m-%d") if target else BEGINNING,
                 "channel": channel,
+                "limited": self._is_limited(cursor),
             }
 
         if cursor is None:
@@ -271,7 +272,7 @@ class SlackExporter(BaseExporter):
 
     def _window_start(self, partition: Partition, cursor: Cursor) -> datetime:
         """From where a channel that was listed before is listed again."""
-        limited = self._client.limited_mode
+        limited = self._is_limited(cursor)
         settings = self._settings
         days = partition.options.get("days_ago")
         if days is None:
@@ -281,6 +282,14 @@ class SlackExporter(BaseExporter):
         if newest == "0":
             return start
         return min(start, day_start(ts_time(newest).strftime("%Y-%m-%d")))
+
+    def _is_limited(self, cursor: Cursor | None) -> bool:
+        """Whether Slack gives this app 15 messages a minute: seen now, or by the last run.
+
+        A run that meets few messages sees neither; what was known before holds then.
+        """
+        before = bool(cursor and cursor.get("limited")) and not self._client.gives_full_pages
+        return self._client.limited_mode or before
 
     def _days_before_now(self, days: int) -> datetime:
         return day_start(f"{self._now() - timedelta(days=days):%Y-%m-%d}")

@@ -162,8 +162,16 @@ class ElasticsearchDocumentIndex(DocumentIndex):
         )
         return [DocumentHit(hit["_id"], hit["sort"][0]) for hit in answer["hits"]["hits"]]
 
+    def clear(self) -> None:
+        """See `DocumentIndex.clear`. Deletes the indices; the next write makes new ones."""
+        for alias in self._indices.aliases(self._group):
+            current = self._indices.current(alias)
+            if current is not None:
+                self._indices.delete(current.name)
+            self._indices.forget(alias)
+
     def maintain(self) -> None:
-        """Upkeep after a run: searches find from here on what was written before."""
+        """See `DocumentIndex.maintain`. Searches find from here on what was written before."""
         self._indices.refresh(self._group)
 
     def close(self) -> None:

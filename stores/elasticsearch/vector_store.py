@@ -219,8 +219,16 @@ class ElasticsearchVectorStore(VectorStore):
             store.finish()
         self._model = _Model(model, dimensions)
 
+    def clear(self) -> None:
+        """See `VectorStore.clear`. Deletes the index; the next write makes a new one."""
+        current = self._indices.current(self._alias)
+        if current is not None:
+            self._indices.delete(current.name)
+        self._indices.forget(self._alias)
+        self._claimed = None
+
     def maintain(self) -> None:
-        """Upkeep after a run: searches find from here on what was written before."""
+        """See `VectorStore.maintain`. Searches find from here on what was written before."""
         self._indices.refresh(self._target)
 
     def close(self) -> None:

@@ -141,7 +141,7 @@ class PartitionBook:
             )
 
 
-def _state(row: Row[*tuple[Any, ...]], number: int | None = None) -> PartitionState:
+def _state(row: Row[Any], number: int | None = None) -> PartitionState:
     cursor: Mapping[str, Any] | None = None if row.cursor is None else orjson.loads(row.cursor)
     return PartitionState(
         id=row.id,

@@ -85,7 +85,7 @@ class RunBook:
             return [_run(row) for row in connection.execute(query)]
 
 
-def _run(row: Row[*tuple[Any, ...]]) -> RunRecord:
+def _run(row: Row[Any]) -> RunRecord:
     return RunRecord(
         id=row.id,
         source=row.source,

@@ -17,7 +17,7 @@ from stores.ledger.backend import Backend
 
 VERSION_TABLE: Final = "ledger_version"
 
-_REVISION: Final[Select[str]] = select(column("version_num", Text)).select_from(
+_REVISION: Final[Select[tuple[str]]] = select(column("version_num", Text)).select_from(
     table(VERSION_TABLE)
 )
 _MIGRATION_LOCK: Final = 0  # connections have the numbers from 1

@@ -199,10 +199,18 @@ class SqliteDocumentIndex(DocumentIndex):
             )
         return [DocumentHit(identifier, score) for identifier, score in found]
 
-    def maintain(self) -> None:
-        """Upkeep after a run: forgets what no document uses, merges the words' segments.
+    def clear(self) -> None:
+        """See `DocumentIndex.clear`."""
+        with self._database.transaction() as writer:
+            _SCHEMA.prepare(writer, self._database)
+            rows(writer, f"INSERT INTO {_PREFIX}_words ({_PREFIX}_words) VALUES ('delete-all')")
+            rows(writer, f"DELETE FROM {_PREFIX}_content")
+            _ENTRIES.clear(writer)
 
-        Bounded: about a CPU second for 200,000 new documents and never more than some three, next
+    def maintain(self) -> None:
+        """See `DocumentIndex.maintain`. Forgets what no document uses, merges words' segments.
+
+        About a CPU second for 200,000 new documents and never more than some three, next
         to nothing when little has changed since the last time. Other writers get their turn
         between its steps, searches go on meanwhile.
         """

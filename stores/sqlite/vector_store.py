@@ -201,7 +201,7 @@ class SqliteVectorStore(VectorStore):
     def maintain(self) -> None:
         """See `VectorStore.maintain`. Closes the gaps that deletes have left among the vectors.
 
-        At most 65,536 vectors are moved, in about TODO CPU second; next to nothing is done while
+        At most 65,536 vectors are moved, in about a CPU second; next to nothing is done while
         less than a tenth of all places is empty.
         """
         with self._database.transaction() as writer:

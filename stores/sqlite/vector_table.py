@@ -31,9 +31,9 @@ MOST_ASKED: Final = 4_096
 """The largest `k` of a search in a vec0 table."""
 
 _CHUNK_ROWS: Final = 64
-"""Rows of a vec0 chunk. vec0 picks the nearest of each chunk one after the other, so a search for
-300 takes a third longer with chunks of 256, and twice as long for 4,096 with its own 1,024; with
-fewer than 32 opening the chunks begins to cost."""
+"""Rows of a vec0 chunk. vec0 goes through a chunk once for each of its nearest: a search for 300
+among 20,000 takes 11 ms of CPU with 64 rows and 15 with 256, one for 4,096 takes 13 and with vec0's
+own 1,024 rows 35. With fewer than 32, opening the chunks begins to cost."""
 
 _ROWS_AT_ONCE: Final = 4_096
 _MOVED_AT_MOST: Final = 65_536
@@ -43,7 +43,6 @@ _FAR_OUT: Final = np.float32(1e6)
 
 FARTHEST: Final = 2.5
 """No two unit vectors are farther apart than 2; what is has no direction."""
-
 
 Hit = tuple[float, int]
 """The distance of a vector from the question, and the number of its chunk."""

@@ -27,6 +27,7 @@ from tasks.stores import open_ledger
 
 ROOT = Path(__file__).parents[2]
 NAME = "slack-sync/slack"
+RESCAN = "slack-sync/slack-rescan"
 
 _PATIENCE = 240.0
 _CHANGES_WITH_EACH_RUN = {"ingestion_timestamp", "run_id", "raw_ref"}
@@ -83,10 +84,6 @@ class Deployed:
     def deployment(self) -> DeploymentResponse:
         return self.client.read_deployment_by_name(NAME)
 
-    def pause_schedules(self) -> None:
-        for schedule in self.deployment.schedules:
-            self.client.update_deployment_schedule(self.deployment.id, schedule.id, active=False)
-
     def environment(self, stores: str) -> dict[str, str]:
         """What a run's process finds: the sandbox, which paces nobody, and stores of its own."""
         unhurried = {scope: {"per_minute": 100_000, "burst": 1_000} for scope in TIER_LIMITS}
@@ -101,10 +98,12 @@ class Deployed:
             "DATA_GETTERS_STORES__DATA_DIRECTORY": str(self.folder / stores),
         }
 
-    def start(self, stores: str, parameters: Mapping[str, Any] | None = None) -> FlowRun:
+    def start(
+        self, stores: str, parameters: Mapping[str, Any] | None = None, *, name: str = NAME
+    ) -> FlowRun:
         """Creates a run as the UI does: through the API, with its own parameters."""
         return self.client.create_flow_run_from_deployment(
-            self.deployment.id,
+            self.client.read_deployment_by_name(name).id,
             parameters=dict(parameters or {}),
             job_variables={"env": self.environment(stores)},
         )
@@ -185,6 +184,14 @@ class Deployed:
         finally:
             vectors.close()
             ledger.close()
+
+
+def pause_schedules(client: SyncPrefectClient) -> None:
+    """Lets no schedule make a run, as a person does it in the UI."""
+    for name in (NAME, RESCAN):
+        deployment = client.read_deployment_by_name(name)
+        for schedule in deployment.schedules:
+            client.update_deployment_schedule(deployment.id, schedule.id, active=False)
 
 
 def save_block(client: SyncPrefectClient, name: str, token: str) -> None:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from deployed import Deployed, save_block, until
+from deployed import RESCAN, Deployed, save_block, until
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.filters import FlowRunFilter, LogFilter
 from prefect.client.schemas.objects import FlowRun, StateType
@@ -21,7 +21,7 @@ from sandbox.slack import BOT_TOKEN, Fault
 
 pytestmark = [pytest.mark.prefect, pytest.mark.slow]
 
-STALL = Fault("slow_body", "conversations.history", times=None, skip=10, seconds=300)
+STALL = Fault("slow_body", "conversations.history", times=None, skip=10, seconds=100)
 """Slack answers ten pages of history and then hardly anything any more."""
 
 
@@ -42,7 +42,6 @@ def calm(deployed: Deployed) -> FlowRun:
                 schedule=IntervalSchedule(interval=timedelta(seconds=15)),
                 active=True,
                 slug="in-a-moment",
-                parameters={"options": {"rescan": True}},
             )
         ],
     )
@@ -104,8 +103,7 @@ def test_a_scheduled_run_syncs_with_the_saved_block(deployed: Deployed, calm: Fl
     assert calm.auto_scheduled
     assert calm.state is not None
     assert calm.state.name == "Completed", calm.state.message
-    assert calm.parameters["credentials"] == "slack"
-    assert calm.parameters["options"] == {"rescan": True}
+    assert calm.parameters == {"credentials": "slack"}
     assert len(deployed.documents("calm")) > 100
 
 
@@ -194,6 +192,9 @@ def test_a_cancelled_run_stops_and_the_next_one_goes_on_from_there(
         second = deployed.run("cancelled")
         assert second.type is StateType.CANCELLED
         assert "concurrency limit" in (second.message or "")
+        rescan = deployed.ended(deployed.start("cancelled", name=RESCAN))
+        assert rescan.type is StateType.CANCELLED
+        assert "is already" in (rescan.message or "")
         by_hand = deployed.cli("cancelled", "sync", "slack")
         assert by_hand.returncode == 1
         assert "is already" in by_hand.stderr

@@ -77,7 +77,9 @@ def _commands_of(line: str) -> Iterator[list[str]]:
         for piece in re.split(r"\s(?:\|\|?|&&|>|2>)\s?|;\s?", part.strip().removeprefix("$ ")):
             command = _BEFORE_COMMAND.sub("", piece.strip())
             if match := _PROGRAM.match(command):
-                yield shlex.split(command[match.end() :], comments=True)
+                # What stands behind a gap, in a list of commands, says what each one does.
+                arguments = re.split(r" {2,}(?=[^\"']*$)", command[match.end() :].strip())[0]
+                yield shlex.split(arguments, comments=True)
 
 
 def _joined(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
@@ -85,7 +87,7 @@ def _joined(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     held, first = "", 0
     for number, line in lines:
         first = first if held else number
-        held += line
+        held += line.lstrip() if held else line
         if held.endswith("\\"):
             held = held[:-1]
             continue

@@ -1,11 +1,14 @@
 """The generated page says what the code says."""
 
+import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from docs import generate
 from documents.metadata import FIELDS, make_document
+from exporters.changes import Change
 from exporters.registry import sources
 from exporters.slack.settings import SlackSettings
 from stores.settings import StoreSettings
@@ -37,6 +40,14 @@ def test_every_metadata_field_has_a_meaning_and_no_other_has() -> None:
         content="text", title="t", access=["public"],
     )  # fmt: skip
     assert set(made.metadata) <= set(FIELDS)
+
+
+@pytest.mark.parametrize("change", [change.__name__ for change in get_args(Change)])
+@pytest.mark.parametrize("page", ["architecture.md", "adding-a-source.md"])
+def test_every_kind_of_change_is_explained(page: str, change: str) -> None:
+    text = (generate.PAGE.parent / page).read_text("utf-8")
+    table_row = rf"^\| (?:.* \| )?`{change}\("
+    assert re.search(table_row, text, re.MULTILINE)
 
 
 def test_a_table_row_has_as_many_cells_as_its_heading() -> None:

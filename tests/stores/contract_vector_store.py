@@ -249,6 +249,31 @@ class VectorStoreContract:
         (hit,) = self.nearest(store, direction(0, 1, dimensions=3))
         assert hit.score == pytest.approx(1, abs=1e-5)
 
+    def test_a_cleared_store_is_empty_and_takes_any_model(self, store: VectorStore) -> None:
+        store.clear()
+        documents = [a_document(str(i)) for i in range(1_200)]
+        store.write([chunked(d, random_vectors(2, seed=i)) for i, d in enumerate(documents)])
+        store.clear()
+        assert self.number(store) == 0
+        assert self.nearest(store, direction(1)) == []
+        store.bind("model-b", 3)
+        assert self.nearest(store, direction(1, dimensions=3)) == []
+        store.maintain()
+        store.write([chunked(documents[0], [direction(0, 1, dimensions=3)])])
+        (hit,) = self.nearest(store, direction(0, 1, dimensions=3))
+        assert (hit.document_id, hit.score) == (documents[0].id, pytest.approx(1, abs=1e-5))
+
+    def test_upkeep_changes_no_answer(self, store: VectorStore) -> None:
+        store.maintain()
+        documents = a_company()
+        store.write([chunked(d, random_vectors(2, seed=i)) for i, d in enumerate(documents)])
+        store.delete([d.id or "" for d in documents[::2]])
+        question = direction(1, 2, 3)
+        before = [(w, self.nearest(store, question, where=w)) for w in (None, *filters()[:20])]
+        store.maintain()
+        for where, hits in before:
+            assert self.nearest(store, question, where=where) == hits
+
     def test_a_vector_of_other_dimensions_stops_the_write_and_the_search(
         self, store: VectorStore
     ) -> None:

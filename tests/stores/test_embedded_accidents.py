@@ -20,6 +20,7 @@ from stores.errors import (
 )
 from stores.sqlite.database import EmbeddedDatabase, rows
 from stores.sqlite.document_index import SqliteDocumentIndex
+from stores.sqlite.vector_store import SqliteVectorStore
 
 
 @pytest.fixture
@@ -118,6 +119,29 @@ class TestDisks:
             rows(writer, "PRAGMA max_page_count = 1000000")
         index.write([a_document("2", "cat")])
         assert index.count() == 2
+
+    def test_a_file_that_is_full_in_the_middle_of_the_vectors_says_so(
+        self, database: EmbeddedDatabase
+    ) -> None:
+        vectors = SqliteVectorStore(database)
+        vectors.bind("m", 4_096)
+        documents = [a_document(str(i)) for i in range(300)]
+
+        def write(few: int) -> None:
+            vectors.write([chunked(d, [direction(1, dimensions=4_096)]) for d in documents[:few]])
+
+        write(10)
+        with database.transaction() as writer:
+            ((pages,),) = rows(writer, "PRAGMA page_count")
+            rows(writer, f"PRAGMA max_page_count = {pages + 100}")
+        with pytest.raises(StoreFullError, match="full"):
+            write(300)
+        assert vectors.count() == 10
+        assert len(vectors.search(direction(1, dimensions=4_096), limit=100)) == 10
+        with database.transaction() as writer:
+            rows(writer, "PRAGMA max_page_count = 1000000")
+        write(300)
+        assert vectors.count() == 300
 
     def test_a_full_disk_says_so_and_the_next_run_goes_on(self, small_disk: Path) -> None:
         database = EmbeddedDatabase.open(small_disk / "store.db")

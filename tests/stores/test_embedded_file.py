@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import threading
 from pathlib import Path
 
 import apsw
@@ -211,6 +212,20 @@ class TestEdges:
 
 
 class TestSeveralProcesses:
+    def test_a_file_that_another_process_is_making_is_waited_for(self, tmp_path: Path) -> None:
+        path = tmp_path / "store.db"
+        other = apsw.Connection(str(path))
+        other.execute("BEGIN IMMEDIATE; CREATE TABLE theirs (name TEXT)").fetchall()
+        done = threading.Timer(0.3, lambda: other.execute("COMMIT").fetchall())
+        done.start()
+        database = EmbeddedDatabase(path)
+        with database.transaction() as writer:
+            assert rows(writer, "PRAGMA journal_mode") == [("wal",)]
+            assert rows(writer, "SELECT count(*) FROM theirs") == [(0,)]
+        done.join()
+        database.close()
+        other.close()
+
     def test_two_processes_write_at_the_same_time(self, tmp_path: Path) -> None:
         path = tmp_path / "store.db"
         script = """

@@ -237,19 +237,6 @@ class TestUpkeep:
         store.delete(["slack:T1:message:1"])
         assert secret.tobytes()[:8] not in stored()
 
-    def test_a_cleared_store_takes_any_model(self, database: EmbeddedDatabase) -> None:
-        store = SqliteVectorStore(database)
-        store.bind(MODEL, DIMENSIONS)
-        store.write([chunked(a_document(str(i)), [direction(1)]) for i in range(200)])
-        store.clear()
-        assert store.count() == 0
-        assert store.search(direction(1), limit=5) == []
-        store.bind("model-b", 3)
-        assert store.search(direction(1, dimensions=3), limit=5) == []
-        store.maintain()
-        store.write([chunked(a_document("1"), [direction(0, 1, dimensions=3)])])
-        assert len(store.search(direction(1, dimensions=3), limit=5)) == 1
-
     def test_an_emptied_store_is_searched_with_another_model_before_it_is_written(
         self, database: EmbeddedDatabase
     ) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stores.embeddings import EmbeddingError, EmbeddingModel, load_embeddings
+from stores.embeddings import EmbeddingModel, load_embeddings
+from stores.errors import EmbeddingError
 
 KEY = "sk-very-secret"
 Answer = tuple[int, dict[str, str], Any]

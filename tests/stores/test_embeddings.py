@@ -11,7 +11,8 @@ import pytest
 from langchain_core.embeddings import DeterministicFakeEmbedding, Embeddings
 
 from documents.errors import ConfigurationError
-from stores.embeddings import EmbeddingError, FunctionModel, load_embeddings, to_matrix
+from stores.embeddings import FunctionModel, load_embeddings, to_matrix
+from stores.errors import EmbeddingError
 
 ROOT = Path(__file__).parents[2]
 

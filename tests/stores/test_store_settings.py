@@ -42,13 +42,13 @@ class TestSources:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (tmp_path / "data-getters.toml").write_text(
-            '[stores]\nfusion = "rrf:1"\ncandidates = 11\nembedding_batch = 12\n'
+            '[stores]\nfusion = "rrf:1"\ncandidates = 11\nchunk_overlap = 12\n'
             "[slack]\npage_size = 3\n"
         )
         monkeypatch.setenv("DATA_GETTERS_STORES__CANDIDATES", "21")
-        monkeypatch.setenv("DATA_GETTERS_STORES__EMBEDDING_BATCH", "22")
-        settings = load_store_settings(embedding_batch=32, candidates=None)
-        assert (settings.fusion, settings.candidates, settings.embedding_batch) == ("rrf:1", 21, 32)
+        monkeypatch.setenv("DATA_GETTERS_STORES__CHUNK_OVERLAP", "22")
+        settings = load_store_settings(chunk_overlap=32, candidates=None)
+        assert (settings.fusion, settings.candidates, settings.chunk_overlap) == ("rrf:1", 21, 32)
 
     def test_the_file_can_lie_elsewhere(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

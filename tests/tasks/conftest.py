@@ -13,7 +13,7 @@ sys.path[:0] = [str(path) for path in (_TESTS.parent, _TESTS) if str(path) not i
 from fork_server import ForkServer, running_fork_server  # noqa: E402
 from scripted_source import MODEL, VENDORS  # noqa: E402
 from watched_stores import LAYOUTS  # noqa: E402
-from workbench import Bench  # noqa: E402
+from workbench import Bench, install  # noqa: E402
 
 from exporters.registry import sources  # noqa: E402
 
@@ -48,34 +48,10 @@ def bench(tmp_path: Path, layout: str, empty_stores: dict[str, Path]) -> Iterato
     bench.close()
 
 
-MANIFEST = """
-name: scripted
-title: Scripted
-summary: A made-up source.
-exporter: scripted_source:ScriptedExporter
-settings: scripted_source:ScriptedSettings
-document_type: documents.types:AIDocument
-credentials:
-  token:
-    environment: [SCRIPTED_TOKEN]
-    description: Anything.
-    required: false
-"""
-
-
 @pytest.fixture
 def installed(tmp_path: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     """The bench, with its source installed as a package of its own and its stores as settings."""
-    site = tmp_path / "site"
-    (site / "scripted_package").mkdir(parents=True)
-    (site / "scripted_package" / "__init__.py").touch()
-    (site / "scripted_package" / "datasource.yaml").write_text(MANIFEST)
-    information = site / "scripted_package-1.dist-info"
-    information.mkdir()
-    (information / "METADATA").write_text("Name: scripted-package\nVersion: 1\n")
-    (information / "entry_points.txt").write_text(
-        "[data_getters.exporters]\nscripted = scripted_package\n"
-    )
+    site = install(tmp_path / "site")
     monkeypatch.syspath_prepend(str(site))
     monkeypatch.setenv("DATA_GETTERS_STORES__DATA_DIRECTORY", str(bench.folder))
     monkeypatch.setenv("DATA_GETTERS_STORES__EMBEDDING_MODEL", "python:scripted_source:MODEL")

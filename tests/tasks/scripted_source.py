@@ -23,6 +23,7 @@ from exporters.changes import (
     Complete,
     Cursor,
     Delete,
+    Failure,
     Listed,
     RawRecord,
     Upsert,
@@ -31,7 +32,8 @@ from exporters.changes import (
 from exporters.errors import InvalidDataError
 from exporters.redaction import redactor
 from exporters.settings import SourceSettings
-from stores.embeddings import EmbeddingError, EmbeddingModel
+from stores.embeddings import EmbeddingModel
+from stores.errors import EmbeddingError
 
 SOURCE = "scripted"
 ENTITY = "note"
@@ -230,6 +232,16 @@ def put(identifier: object, text: str | None = None, **fields: Any) -> Upsert:
 def gone(identifier: object) -> Delete:
     """A note is gone."""
     return Delete(ENTITY, str(identifier))
+
+
+def fails(identifier: object, sentence: str = "The note makes no sense.") -> Failure:
+    """A note that the source could not give."""
+    return Failure(
+        error=InvalidDataError(sentence, hint="Look at it."),
+        entity=ENTITY,
+        external_id=str(identifier),
+        url=f"https://scripted.example/{identifier}",
+    )
 
 
 def listed(record: RawRecord, load: Callable[[], Iterable[Change]] | None = None) -> Listed:

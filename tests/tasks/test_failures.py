@@ -9,6 +9,7 @@ from scripted_source import (
     Entry,
     Room,
     document_id,
+    fails,
     listed,
     listing,
     note,
@@ -24,19 +25,9 @@ from exporters.errors import (
     PermissionDeniedError,
     TransientError,
 )
-from stores.embeddings import EmbeddingError
+from stores.errors import EmbeddingError
 from tasks.failures import retry_failures
 from tasks.results import PartitionOutcome
-
-
-def fails(identifier: object, sentence: str = "The note makes no sense.") -> Failure:
-    """An item that the source could not give."""
-    return Failure(
-        error=InvalidDataError(sentence, hint="Look at it."),
-        entity=ENTITY,
-        external_id=str(identifier),
-        url=f"https://scripted.example/{identifier}",
-    )
 
 
 class TestDeadLetters:

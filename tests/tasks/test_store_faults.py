@@ -14,6 +14,7 @@ from watched_stores import LAYOUTS, settings_in
 from workbench import Bench
 
 from exporters.changes import Checkpoint
+from exporters.limiter import WaitInterruptedError
 from stores.errors import (
     EmbeddingMismatchError,
     StoreError,
@@ -24,6 +25,7 @@ from stores.errors import (
 )
 from stores.ledger.errors import LeaseHeldError, LeaseLostError
 from stores.sqlite.database import EmbeddedDatabase, rows
+from tasks.pipeline import SyncContext
 from tasks.stores import open_stores
 
 
@@ -258,3 +260,24 @@ class TestStopping:
         bench.sync()
         assert len(bench.texts()) == 10
         assert bench.stores.ledger.connection_id(SOURCE, "W1", "W1")
+
+    def test_a_run_that_is_told_to_stop_stops_and_is_resumed(self, bench: Bench) -> None:
+        contexts: list[SyncContext] = []
+
+        def remembered(context: SyncContext) -> SyncContext:
+            contexts.append(context)
+            return context
+
+        entries = listing([put(number) for number in range(10)])
+
+        def stop() -> None:
+            contexts[-1].stop.set()
+
+        bench.vendor.says(*entries[:9], stop, *entries[9:])
+        stopped = bench.failing_sync(change=remembered, batch_records=3)
+        assert isinstance(stopped.__cause__, WaitInterruptedError)
+        assert len(bench.texts()) < 10
+        bench.vendor.says(*entries)
+        bench.sync()
+        assert len(bench.texts()) == 10
+        assert bench.cursor() == {"page": "end"}

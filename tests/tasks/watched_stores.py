@@ -7,17 +7,17 @@ same with `done` after it (`raw.append done`).
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.documents import Document
 
 from documents.chunks import ChunkedDocument
-from stores.base import ChunkHit, DocumentHit, DocumentIndex, SearchFilter, VectorStore
+from stores.base import DocumentIndex, VectorStore
 from stores.base import WriteFailure as Refused
 from stores.ledger.leases import Lease
 from stores.ledger.ledger import Ledger
@@ -87,8 +87,11 @@ class Watch:
         )
 
 
-class WatchedIndex(DocumentIndex):
-    """A document index that is watched; `refuses` are ids that it does not take."""
+class WatchedIndex:
+    """A document index that is watched; `refuses` are ids that it does not take.
+
+    What is not watched goes to the real one, whatever the contract comes to ask for.
+    """
 
     def __init__(self, inner: DocumentIndex, watch: Watch) -> None:
         self.inner = inner
@@ -115,33 +118,16 @@ class WatchedIndex(DocumentIndex):
         self.inner.delete(document_ids)
         self.watch("index.delete done")
 
-    def get(self, document_ids: Sequence[str]) -> dict[str, Document]:
-        return self.inner.get(document_ids)
-
-    def iterate(self, where: SearchFilter | None = None) -> Iterator[Document]:
-        return self.inner.iterate(where)
-
-    def count(self, where: SearchFilter | None = None) -> int:
-        return self.inner.count(where)
-
-    def search(
-        self, query: str, *, limit: int, where: SearchFilter | None = None
-    ) -> list[DocumentHit]:
-        return self.inner.search(query, limit=limit, where=where)
-
-    def close(self) -> None:
-        self.inner.close()
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
 
 
-class WatchedVectors(VectorStore):
+class WatchedVectors:
     """A vector store that is watched."""
 
     def __init__(self, inner: VectorStore, watch: Watch) -> None:
         self.inner = inner
         self.watch = watch
-
-    def bind(self, model: str, dimensions: int) -> None:
-        self.inner.bind(model, dimensions)
 
     def write(self, documents: Sequence[ChunkedDocument]) -> list[Refused]:
         self.watch("vectors.write", [item.document.id or "" for item in documents])
@@ -162,16 +148,8 @@ class WatchedVectors(VectorStore):
         self.inner.delete(document_ids)
         self.watch("vectors.delete done")
 
-    def count(self) -> int:
-        return self.inner.count()
-
-    def search(
-        self, vector: Any, *, limit: int, where: SearchFilter | None = None
-    ) -> list[ChunkHit]:
-        return self.inner.search(vector, limit=limit, where=where)
-
-    def close(self) -> None:
-        self.inner.close()
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
 
 
 class WatchedLedger(Ledger):
@@ -212,8 +190,12 @@ def watched(settings: StoreSettings, watch: Watch) -> Stores:
     ledger.watch = raw.watch = watch
     return replace(
         stores,
-        index=WatchedIndex(stores.index, watch),
-        vectors=None if stores.vectors is None else WatchedVectors(stores.vectors, watch),
+        index=cast("DocumentIndex", WatchedIndex(stores.index, watch)),
+        vectors=(
+            None
+            if stores.vectors is None
+            else cast("VectorStore", WatchedVectors(stores.vectors, watch))
+        ),
         ledger=ledger,
         raw=raw,
     )

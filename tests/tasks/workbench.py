@@ -114,3 +114,32 @@ class Bench:
         if self._stores is not None:
             self._stores.close()
             self._stores = None
+
+
+_MANIFEST = """
+name: scripted
+title: Scripted
+summary: A made-up source.
+exporter: scripted_source:ScriptedExporter
+settings: scripted_source:ScriptedSettings
+document_type: documents.types:AIDocument
+credentials:
+  token:
+    environment: [SCRIPTED_TOKEN]
+    description: Anything.
+    required: false
+"""
+
+
+def install(site: Path) -> Path:
+    """Installs the made-up source in a folder, as a package of its own; for `sys.path`."""
+    (site / "scripted_package").mkdir(parents=True)
+    (site / "scripted_package" / "__init__.py").touch()
+    (site / "scripted_package" / "datasource.yaml").write_text(_MANIFEST)
+    information = site / "scripted_package-1.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Name: scripted-package\nVersion: 1\n")
+    (information / "entry_points.txt").write_text(
+        "[data_getters.exporters]\nscripted = scripted_package\n"
+    )
+    return site

@@ -1,5 +1,7 @@
 """However Slack pages and however slow it lets us be: every message comes, once."""
 
+from datetime import timedelta
+
 import pytest
 from slack_samples import (
     HandClock,
@@ -8,6 +10,7 @@ from slack_samples import (
     everything_of,
     fill,
     partition_named,
+    utc,
 )
 
 from exporters.changes import Change, Checkpoint, Complete, Cursor
@@ -112,6 +115,39 @@ def test_what_comes_after_a_checkpoint_repeats_nothing_that_came_before(
     assert said(resumed[rest:]) == said(changes[first + 1 :])
 
 
+def test_going_on_does_not_list_twice_what_was_not_reached_before(
+    slack: SlackSandbox, workspace: Workspace, exporter_of: MakeExporter, clock: HandClock
+) -> None:
+    fill(workspace, clock, 7_000, minutes=1)
+    mirror = Mirror(exporter_of(slack))
+    partition = partition_named(mirror.exporter, "general")
+    mirror.follow(partition, checkpoints=1)
+    slack.requests.clear()
+    mirror.follow(partition)
+    # Eight pages hold everything; the part that was reached is listed again, the rest once.
+    assert slack.requests.count("conversations.history") <= 10
+    assert len(everything_of(mirror, partition.key)) == 7_000
+
+
+def test_what_was_deleted_is_gone_also_where_the_listing_was_interrupted_after_it(
+    slack: SlackSandbox, workspace: Workspace, exporter_of: MakeExporter, clock: HandClock
+) -> None:
+    posted = fill(workspace, clock, 4_500, minutes=20)
+    alone = workspace.post("general", "bob", "Alone", ts=clock.ts(days=100))
+    mirror = Mirror(exporter_of(slack, lookback_days=1))
+    partition = partition_named(mirror.exporter, "general")
+    mirror.follow(partition)
+    day = utc(posted[-1_000]).strftime("%Y-%m-%d")
+    gone = [ts for ts in posted if utc(ts).strftime("%Y-%m-%d") == day]
+    for ts in [*gone, alone]:
+        workspace.delete("general", ts)
+    mirror.cursors.clear()  # as --rescan does
+    mirror.follow(partition, checkpoints=1)
+    mirror.follow(partition)
+    left = everything_of(mirror, partition.key)
+    assert left == sorted(workspace.channel("general").messages)
+
+
 def test_items_that_change_during_paging_are_neither_lost_nor_doubled(
     slack: SlackSandbox, workspace: Workspace, exporter_of: MakeExporter, clock: HandClock
 ) -> None:
@@ -209,7 +245,11 @@ def test_fifteen_messages_a_minute_are_noticed_and_obeyed(
     with pytest.raises(RateLimitError):
         list(exporter.pull(partition, None))
     assert exporter._client.limited_mode
-    # From now on there is one call a minute, so the next one is not even tried.
+    for method in ("conversations.history", "conversations.replies"):
+        limit = exporter._client._caller.limiter.report()[method].limit
+        assert limit is not None
+        assert (limit.per_minute, limit.burst) == (1, 1)
+    # So the next call is not even tried.
     slack.forget_rate_limits()
     calls = slack.requests.count("conversations.history")
     with pytest.raises(RateLimitError):
@@ -236,6 +276,29 @@ def test_pages_of_fifteen_give_everything_too(
     sizes += [r.parameters["limit"] for r in slack.requests.entries("conversations.history")]
     assert set(sizes) == {"15"}
     assert slack.requests.count("conversations.replies") == 3
+
+
+def test_the_next_run_remembers_the_limit_and_looks_back_three_days_only(
+    slack: SlackSandbox, workspace: Workspace, exporter_of: MakeExporter, clock: HandClock
+) -> None:
+    fill(workspace, clock, 5)
+
+    def days_looked_back(mirror: Mirror) -> int:
+        mirror.exporter = exporter_of(slack)  # another run
+        slack.requests.clear()
+        mirror.follow(partition)
+        [call] = slack.requests.entries("conversations.history")
+        return (clock.moment - utc(call.parameters["oldest"])).days
+
+    first = exporter_of(slack)
+    first._client.limited_mode = True
+    partition = partition_named(first, "general")
+    mirror = Mirror(first)
+    mirror.follow(partition)
+    assert [days_looked_back(mirror) for _ in range(2)] == [3, 3]
+    fill(workspace, HandClock(clock.moment - timedelta(minutes=3)), 20)
+    assert days_looked_back(mirror) == 3  # a full page: there is no such limit any more
+    assert days_looked_back(mirror) == 30
 
 
 def test_a_page_of_fifteen_that_is_no_limit_slows_nobody_down(

@@ -245,6 +245,16 @@ def test_replies_that_only_the_root_names_are_in_its_thread(tmp_path: Path) -> N
     assert document.page_content.count("Late answer") == 1
 
 
+def test_replies_whose_root_is_not_in_the_export_are_a_thread_all_the_same(
+    tmp_path: Path,
+) -> None:
+    reply = {**HELLO[0], "thread_ts": "1690000000.000100", "text": "An answer"}
+    path = export(tmp_path, **{"general/2023-11-14.json": [reply]})
+    [document] = Mirror(SlackArchiveExporter(path)).run().documents().values()
+    assert document.id == "slack:T1:thread:C1:1690000000.000100"
+    assert "An answer" in document.page_content
+
+
 def test_tokens_in_file_addresses_land_nowhere(tmp_path: Path) -> None:
     address = "https://files.slack.com/files-pri/T1-F1/a.txt?t=xoxe-1-abc-DEF"
     file = {"id": "F1", "name": "a.txt", "mode": "hosted", "url_private_download": address}

@@ -133,7 +133,6 @@ def test_every_acknowledged_batch_outlives_a_killed_process(url: str) -> None:
 
 
 def test_two_processes_write_side_by_side(url: str) -> None:
-    Ledger.open(url).connection_id("slack", "T1", "Acme")
     with child(write(url, "C1", 30)) as one, child(write(url, "C2", 30)) as two:
         assert [one.rest()[-1], two.rest()[-1]] == ["29", "29"]
         assert [one.ended(), two.ended()] == [0, 0]

@@ -169,7 +169,7 @@ def test_what_is_not_a_store_is_told_so_and_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_path_that_cannot_be_a_file_is_told_so(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=f"The store {tmp_path} cannot be"):
+    with pytest.raises(StoreError, match=f"The store {tmp_path} is a folder"):
         Ledger.open(tmp_path)
 
 

@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from children import Parent, child
 from ledger_samples import Channel, record
-from sqlalchemy import column, inspect, select, table, update
+from sqlalchemy import column, inspect, select, table, text, update
 
 from stores.errors import StoreError, StoreVersionError
 from stores.ledger.ledger import Ledger
@@ -60,6 +60,13 @@ def test_the_migrations_make_the_tables_that_the_code_uses(ledger: Ledger) -> No
             },
         )
         assert compare_metadata(context, metadata) == []
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_pages_of_records_have_room_to_be_marked_as_seen(ledger: Ledger) -> None:
+    of_records = text("SELECT reloptions FROM pg_class WHERE relname = 'ledger_records'")
+    with ledger._backend.read() as connection:
+        assert connection.scalar(of_records) == ["fillfactor=80"]
 
 
 def test_the_code_names_the_newest_migration() -> None:
@@ -188,7 +195,7 @@ for _ in range(20):
     begun = time.process_time()
     ensure_schema(backend)
     best = min(best, time.process_time() - begun)
-heavy = {name for name in ("alembic", "pyarrow", "sqlite3") if name in sys.modules}
+heavy = {name for name in ("alembic", "pyarrow") if name in sys.modules}
 print(best < 0.005, heavy or "nothing heavy")
 """
 
