@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flows.commands.shared import Invocation, common_options, examples
 from flows.prefect_quiet import quiet_prefect
-from flows.terminal import DONE, FAILED, PARTLY_FAILED, complain, notes, output, print_json
+from flows.terminal import DONE, FAILED, PARTLY_FAILED, complain, notes, output, print_json, table
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -15,12 +16,16 @@ if TYPE_CHECKING:
     from tasks.reporting import Event
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "data-getters reindex --list", "data-getters reindex", "data-getters reindex --vectors"
+    )
+)
 @click.option("--all", "everything", is_flag=True, help="Also indices that are up to date.")
 @click.option("--vectors", is_flag=True, help="Cut into chunks and embed anew.")
 @click.option("--drop-old", is_flag=True, help="Delete the indices of before afterwards.")
 @click.option("--list", "list_only", is_flag=True, help="Only show the indices there are.")
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@common_options
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -39,7 +44,7 @@ def command(
     if list_only:
         return _list(as_json)
     watcher = _Watcher(shown=not as_json)
-    with watcher, quiet_prefect(verbose=bool((ctx.obj or {}).get("verbose"))):
+    with watcher, quiet_prefect(verbose=ctx.ensure_object(Invocation).verbose):
         from flows.reindex import reindex  # noqa: PLC0415 (imports Prefect)
 
         state = reindex(
@@ -139,18 +144,21 @@ def _list(as_json: bool) -> int:
     if not rows:
         output().print("There is no index on Elasticsearch.")
         return DONE
-    from rich.table import Table  # noqa: PLC0415 (only when something is shown)
-
-    table = Table(pad_edge=False)
-    for heading in ("index", "documents", "MB", "mapping", "kept"):
-        table.add_column(heading)
-    for row in rows:
-        table.add_row(
-            row["index"],
-            f"{row['documents']:,}",
-            f"{row['bytes'] / 1e6:,.1f}",
-            "of before" if row["outdated"] else "of today",
-            ", ".join(row["old"]),
+    output().print(
+        table(
+            ["index", "documents", "MB", "mapping", "kept of before"],
+            [
+                [
+                    row["index"],
+                    f"{row['documents']:,}",
+                    f"{row['bytes'] / 1e6:,.1f}",
+                    "of before" if row["outdated"] else "of today",
+                    ", ".join(row["old"]),
+                ]
+                for row in rows
+            ],
+            right={"documents", "MB"},
+            whole={"index"},
         )
-    output().print(table)
+    )
     return DONE
