@@ -5,6 +5,7 @@ waiting for a refresh. A search goes to all of them by one alias.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from typing import Any, Final
@@ -26,6 +27,7 @@ from stores.elasticsearch.indices import Indices
 from stores.elasticsearch.queries import Query, filtered, text_query
 from stores.elasticsearch.templates import document_schema, documents_alias, documents_group
 from stores.entries import checked_updates, storable_ids
+from stores.errors import StoreError
 from stores.query import analyze
 
 _MOST_HITS: Final = 10_000
@@ -138,7 +140,8 @@ class ElasticsearchDocumentIndex(DocumentIndex):
                 fitting = int(_PAGE_CHARACTERS * len(hits) / max(1, characters))
                 size = max(1, min(_LARGEST_PAGE, fitting))
         finally:
-            self._connection.call(lambda: client.close_point_in_time(id=pit), patience=0)
+            with suppress(StoreError):  # it ends by itself
+                self._connection.call(lambda: client.close_point_in_time(id=pit), patience=0)
 
     def count(self, where: SearchFilter | None = None) -> int:
         """See `DocumentIndex.count`. Counts what searches find."""

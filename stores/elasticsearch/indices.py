@@ -191,7 +191,19 @@ class Indices:
             if old is not None:
                 actions.append({"remove": {"index": old, "alias": alias}})
             actions.append({"add": {"index": new, "alias": alias}})
-        self._connection.change(lambda: client.indices.update_aliases(actions=actions))
+        try:
+            self._connection.change(lambda: client.indices.update_aliases(actions=actions))
+        except StoreError:
+            # An answer may have been lost, and the second attempt finds it done.
+            current = self.current(schema.alias)
+            if current is None or current.name != new:
+                raise
+
+    def discard(self, alias: str, name: str) -> None:
+        """Deletes an index that was built in vain; never the one that is in use."""
+        current = self.current(alias)
+        if current is None or current.name != name:
+            self.delete(name)
 
     def delete(self, name: str) -> None:
         """Deletes an index that no alias needs."""

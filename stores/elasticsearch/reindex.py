@@ -14,6 +14,7 @@ step 3, blocked for writing until the next reindex; what it built is deleted by 
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -153,8 +154,8 @@ class Reindexer:
             switched = True
         finally:
             if not switched:
+                self._indices.discard(alias, new)
                 self._indices.set(current.name, {"index.blocks.write": None})
-                self._indices.delete(new)
         return Reindexed(alias, current.name, new, documents)
 
     def close(self) -> None:
@@ -331,7 +332,8 @@ class Reindexer:
                     return
                 after = hits[-1]["sort"]
         finally:
-            self._connection.call(partial(self._client.close_point_in_time, id=pit), patience=0)
+            with suppress(StoreError):  # it ends by itself
+                self._connection.call(partial(self._client.close_point_in_time, id=pit), patience=0)
 
 
 def _only_in_second(first: Iterator[str], second: Iterator[str]) -> Iterator[str]:

@@ -213,7 +213,7 @@ class ElasticsearchVectorStore(VectorStore):
             self._indices.refresh(name)
             self._indices.switch(schema, current.name if current else None, name)
         except BaseException:
-            self._indices.delete(name)
+            self._indices.discard(self._alias, name)
             raise
         finally:
             store.finish()

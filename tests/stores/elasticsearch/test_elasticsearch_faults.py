@@ -13,6 +13,7 @@ from store_samples import DIMENSIONS, a_document, chunked, random_vectors
 
 from stores.elasticsearch.connection import Connection
 from stores.elasticsearch.document_index import ElasticsearchDocumentIndex
+from stores.elasticsearch.reindex import Reindexer
 from stores.elasticsearch.target import read_target
 from stores.elasticsearch.vector_store import ElasticsearchVectorStore
 from stores.errors import (
@@ -354,3 +355,28 @@ class TestBlocks:
             index.write(some_documents(10))
         assert "data-getters reindex" in told.value.hint
         index.close()
+
+
+class TestLostAnswers:
+    def test_a_switch_whose_answer_is_lost_is_done_and_deletes_nothing(
+        self, proxy: FaultProxy, index: ElasticsearchDocumentIndex, elasticsearch_prefix: str
+    ) -> None:
+        documents = some_documents(50)
+        index.write(documents)
+        address = f"{proxy.url}?prefix={elasticsearch_prefix}&patience=15"
+        reindexer = Reindexer(Connection.open(read_target(address)))
+        (state,) = reindexer.states()
+        lost: list[Request] = []
+
+        def fault(request: Request, forward: Pass) -> Answer | None:
+            if request.path.startswith("/_aliases") and not lost:
+                lost.append(request)
+                forward(request)
+                raise Cut
+            return None
+
+        proxy.fault = fault
+        assert reindexer.reindex(state.schema).new.endswith("-v2")
+        assert lost
+        assert_complete(index, documents)
+        reindexer.close()
