@@ -363,7 +363,7 @@ class TestLostAnswers:
     ) -> None:
         documents = some_documents(50)
         index.write(documents)
-        address = f"{proxy.url}?prefix={elasticsearch_prefix}&patience=15"
+        address = f"{proxy.url}?prefix={elasticsearch_prefix}&patience=0"
         reindexer = Reindexer(Connection.open(read_target(address)))
         (state,) = reindexer.states()
         lost: list[Request] = []
