@@ -116,11 +116,15 @@ class DocumentTypeRegistry:
             raise ConfigurationError(f"{document_class.__qualname__} is not registered.")
         return name
 
+    def of_source(self, source: object) -> type[AIDocument]:
+        """The class of a source's documents; `AIDocument` if it has none of its own."""
+        return next(
+            (c for c in self._classes.values() if c.source and c.source == source), AIDocument
+        )
+
     def typed(self, document: Document) -> AIDocument:
         """A document as an instance of its source's class; of `AIDocument` if it has none."""
-        source = (document.metadata or {}).get("source")
-        matching = (c for c in self._classes.values() if c.source and c.source == source)
-        return next(matching, AIDocument).from_document(document)
+        return self.of_source((document.metadata or {}).get("source")).from_document(document)
 
     def names(self) -> list[str]:
         """All store names, sorted."""

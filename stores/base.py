@@ -7,6 +7,7 @@ for comes back as a `WriteFailure`; what stops the store as a whole is raised as
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from langchain_core.documents import Document
 
 from documents.chunks import ChunkedDocument
+from stores.errors import StoreError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -135,8 +137,9 @@ class DocumentIndex(ABC):
     def maintain(self) -> None:
         """Upkeep after a run; nothing where the store looks after itself.
 
-        Changes no answer. Takes seconds at most, however large the store is, and next to nothing
-        when little has changed since the last time.
+        From here on searches find what was written before, if they did not at once. Takes
+        seconds at most, however large the store is, and next to nothing when little has changed
+        since the last time.
 
         Raises:
             StoreError: The store cannot be written.
@@ -191,6 +194,18 @@ class VectorStore(ABC):
     ) -> list[ChunkHit]:
         """The chunks nearest to a vector by cosine."""
 
+    def rebuilding(self, model: str, dimensions: int) -> "AbstractContextManager[VectorStore]":
+        """A store to write all vectors to anew; it takes this one's place when the block ends.
+
+        Raises:
+            StoreError: This kind of store cannot do it.
+        """
+        del model, dimensions
+        raise StoreError(
+            f"{type(self).__name__} cannot be built anew in its place.",
+            hint="Point vector_store elsewhere and sync again from the beginning.",
+        )
+
     @abstractmethod
     def clear(self) -> None:
         """Deletes all chunks; `bind` takes any model afterwards."""
@@ -199,8 +214,9 @@ class VectorStore(ABC):
     def maintain(self) -> None:
         """Upkeep after a run; nothing where the store looks after itself.
 
-        Changes no answer. Takes seconds at most, however large the store is, and next to nothing
-        when little has changed since the last time.
+        From here on searches find what was written before, if they did not at once. Takes
+        seconds at most, however large the store is, and next to nothing when little has changed
+        since the last time.
 
         Raises:
             StoreError: The store cannot be written.

@@ -29,6 +29,10 @@ class StoreReadOnlyError(StoreError):
     """The store can be read but not written."""
 
 
+class StoreAccessError(StoreError):
+    """The store does not accept the credential, or does not let it do what was asked."""
+
+
 class StoreFullError(StoreError):
     """The disk behind the store is full."""
 

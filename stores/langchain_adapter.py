@@ -23,16 +23,10 @@ from langchain_core.vectorstores import VectorStore as LangChainStore
 
 from documents.chunks import Chunk, ChunkedDocument
 from stores.base import ChunkHit, SearchFilter, VectorStore, WriteFailure
+from stores.entries import Entry, checked_updates, entry_of, identifier_of, storable_ids
 from stores.errors import EmbeddingMismatchError, StoreError
 from stores.sqlite.database import EmbeddedDatabase, rows
-from stores.sqlite.entries import (
-    Entry,
-    EntryTable,
-    checked_updates,
-    entry_of,
-    identifier_of,
-    storable_ids,
-)
+from stores.sqlite.entries import EntryTable
 from stores.sqlite.filters import Condition, condition_of
 from stores.sqlite.schema import Schema
 

@@ -1,13 +1,18 @@
 """Opens what the settings name."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from documents.errors import ConfigurationError
 from stores.base import DocumentIndex, VectorStore
 from stores.fusion import parse_fusion
 from stores.settings import DOCUMENT_INDEXES, VECTOR_STORES, StoreSettings
 
+_OPTIONAL: Final = {"elasticsearch": "elasticsearch", "elastic_transport": "elasticsearch"}
+"""Packages that only some stores need, and the extra that brings them."""
+
 if TYPE_CHECKING:
+    from stores.elasticsearch.reindex import Reindexer
     from stores.embeddings import EmbeddingModel
     from stores.search import HybridSearch
 
@@ -19,7 +24,7 @@ def open_document_index(settings: StoreSettings) -> DocumentIndex:
         StoreError: It cannot be opened.
     """
     location = settings.document_index_location
-    index: DocumentIndex = _found(DOCUMENT_INDEXES[location.scheme])(location.address)
+    index: DocumentIndex = _found(DOCUMENT_INDEXES[location.scheme])(location.address, settings)
     return index
 
 
@@ -30,8 +35,24 @@ def open_vector_store(settings: StoreSettings) -> VectorStore:
         StoreError: It cannot be opened.
     """
     location = settings.vector_store_location
-    store: VectorStore = _found(VECTOR_STORES[location.scheme])(location.address)
+    store: VectorStore = _found(VECTOR_STORES[location.scheme])(location.address, settings)
     return store
+
+
+def open_reindexers(settings: StoreSettings) -> "list[Reindexer]":
+    """What builds indices anew, one for each server; stores in a file need none.
+
+    Raises:
+        StoreError: A server cannot be used.
+    """
+    locations = {settings.document_index_location, settings.vector_store_location}
+    opened: list[Reindexer] = []
+    for location in sorted(locations, key=lambda location: location.address):
+        if location.scheme != "sqlite":
+            connection = _found("stores.elasticsearch.opening:connection")
+            reindexer = _found("stores.elasticsearch.reindex:Reindexer")
+            opened.append(reindexer(connection(location.address, settings)))
+    return opened
 
 
 def open_embeddings(settings: StoreSettings) -> "EmbeddingModel | None":
@@ -70,4 +91,12 @@ def open_search(settings: StoreSettings) -> "HybridSearch":
 def _found(name: str) -> Any:
     """What `module:attribute` names; imported only when it is opened."""
     module, _, attribute = name.partition(":")
-    return getattr(import_module(module), attribute)
+    try:
+        return getattr(import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        if error.name not in _OPTIONAL:
+            raise
+        raise ConfigurationError(
+            f"The package {error.name} is not installed.",
+            hint=f'Run `pip install "prefect-data-getters[{_OPTIONAL[error.name]}]"`.',
+        ) from None

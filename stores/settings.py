@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -34,13 +35,19 @@ EMBEDDED_FILE: Final = "store.db"
 RAW_FOLDER: Final = "raw"
 
 DOCUMENT_INDEXES: Final[dict[str, str]] = {
-    "sqlite": "stores.sqlite.document_index:SqliteDocumentIndex",
+    "sqlite": "stores.sqlite.opening:document_index",
+    "elasticsearch": "stores.elasticsearch.opening:document_index",
+    "https": "stores.elasticsearch.opening:document_index",
+    "http": "stores.elasticsearch.opening:document_index",
 }
 """What opens a document index, by the scheme of its URL: `module:function`, called with a
-`StoreLocation.address`. Another implementation adds its line here."""
+`StoreLocation.address` and the settings. Another implementation adds its line here."""
 
 VECTOR_STORES: Final[dict[str, str]] = {
-    "sqlite": "stores.sqlite.vector_store:SqliteVectorStore",
+    "sqlite": "stores.sqlite.opening:vector_store",
+    "elasticsearch": "stores.elasticsearch.opening:vector_store",
+    "https": "stores.elasticsearch.opening:vector_store",
+    "http": "stores.elasticsearch.opening:vector_store",
 }
 """The same for vector stores."""
 
@@ -93,12 +100,14 @@ class StoreSettings(Settings):
     document_index: str = Field(
         default="",
         repr=False,
-        description="Path or URL of the document index; empty for the embedded file.",
+        description="Path or URL (elasticsearch://host:9200) of the document index; empty for the "
+        "embedded file.",
     )
     vector_store: str = Field(
         default="",
         repr=False,
-        description="Path or URL of the vector store; empty for the embedded file.",
+        description="Path or URL (elasticsearch://host:9200) of the vector store; empty for the "
+        "embedded file.",
     )
     ledger: str = Field(
         default="",
@@ -109,6 +118,23 @@ class StoreSettings(Settings):
         default="",
         repr=False,
         description="Folder or URL (s3://...) of the raw landing; empty for one beside the file.",
+    )
+    elasticsearch_user: str | None = Field(
+        default=None, description="User of Elasticsearch, where the URL names none."
+    )
+    elasticsearch_password: SecretStr | None = Field(
+        default=None, description="Password of that user."
+    )
+    elasticsearch_api_key: SecretStr | None = Field(
+        default=None, description="API key of Elasticsearch, instead of user and password."
+    )
+    elasticsearch_ca_certs: Path | None = Field(
+        default=None,
+        description="PEM file with the certificate authority of Elasticsearch, where it is not a "
+        "public one.",
+    )
+    elasticsearch_cloud_id: str | None = Field(
+        default=None, description="Elastic Cloud id, for a URL without a host (elasticsearch://)."
     )
     embedding_model: str = Field(
         default="wordllama",
@@ -166,6 +192,15 @@ class StoreSettings(Settings):
         """Where the raw landing is: a folder, or a URL of a `pyarrow.fs` file system."""
         return self.raw or str(self.data_directory / RAW_FOLDER)
 
+    def secrets(self) -> list[str]:
+        """Every secret of these settings, for whoever keeps them out of logs and errors."""
+        held = (self.elasticsearch_password, self.elasticsearch_api_key, self.embedding_api_key)
+        secrets = [secret.get_secret_value() for secret in held if secret is not None]
+        for address in (self.document_index, self.vector_store, self.ledger, self.raw):
+            if "://" in address:
+                secrets += secrets_of(address)
+        return secrets
+
     @field_validator("data_directory")
     @classmethod
     def _absolute(cls, path: Path) -> Path:
@@ -210,6 +245,17 @@ class StoreSettings(Settings):
         if self.chunk_overlap * 2 > self.chunk_characters:
             raise ValueError("chunk_overlap is more than half of chunk_characters")
         return self
+
+
+def secrets_of(address: str) -> list[str]:
+    """The password and the API key in a URL, if it holds them."""
+    try:
+        url = urlsplit(address)
+        password = url.password
+    except ValueError:
+        return []
+    keys = [value for name, value in parse_qsl(url.query) if name in {"api_key", "password"}]
+    return [*([unquote(password)] if password else []), *keys]
 
 
 def load_store_settings(*, config_file: Path | None = None, **explicit: Any) -> StoreSettings:

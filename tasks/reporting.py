@@ -8,10 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from documents.errors import DataGettersError
 from exporters.base import Partition
 from tasks.results import PartitionResult, SyncResult
+
+if TYPE_CHECKING:
+    from tasks.reindex import ReindexResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,39 @@ class RunFailed:
     error: DataGettersError
 
 
-Event = RunStarted | PartitionProgressed | Waiting | RunEnded | RunFailed
+@dataclass(frozen=True, slots=True)
+class ReindexProgressed:
+    """A reindex has copied something: so many of so many documents of an index."""
+
+    name: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReindexEnded:
+    """A reindex came to its end."""
+
+    result: "ReindexResult"
+
+
+@dataclass(frozen=True, slots=True)
+class ReindexFailed:
+    """A reindex stopped."""
+
+    error: DataGettersError
+
+
+Event = (
+    RunStarted
+    | PartitionProgressed
+    | Waiting
+    | RunEnded
+    | RunFailed
+    | ReindexProgressed
+    | ReindexEnded
+    | ReindexFailed
+)
 Listener = Callable[[Event], None]
 
 _listeners: list[Listener] = []

@@ -94,7 +94,7 @@ class SyncSession:
     @property
     def lease_name(self) -> str:
         """What is held while a connection is synced: one run at a time."""
-        return f"sync:{self.request.source}:{self.connection}"
+        return sync_lease_name(self.request.source, self.connection)
 
     @contextmanager
     def leased(self) -> Iterator[None]:
@@ -111,6 +111,11 @@ class SyncSession:
         """Gives everything back."""
         self.exporter.close()
         self.stores.close()
+
+
+def sync_lease_name(source: str, connection: str) -> str:
+    """The lease of an account's syncs."""
+    return f"sync:{source}:{connection}"
 
 
 def open_exporter(

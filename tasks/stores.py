@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from documents.errors import ConfigurationError
+from exporters.redaction import redactor
 from stores.base import DocumentIndex, VectorStore
 from stores.embeddings import EmbeddingModel
 from stores.errors import StoreUnavailableError
@@ -76,6 +77,7 @@ def open_stores(settings: StoreSettings | None = None) -> Stores:
         StoreError: A store cannot be opened; the sentence says which and why.
     """
     settings = settings or load_store_settings()
+    redactor.register(*settings.secrets())
     embeddings = open_embeddings(settings)
     ledger = Ledger.open(settings.ledger or settings.embedded_file)
     index = open_document_index(settings)
@@ -128,6 +130,7 @@ def open_searcher(settings: StoreSettings | None = None) -> Iterator[Searcher]:
         StoreError: A store cannot be opened.
     """
     settings = settings or load_store_settings()
+    redactor.register(*settings.secrets())
     location = settings.document_index_location
     if location.scheme == "sqlite" and _is_new(Path(location.address)):
         raise ConfigurationError(

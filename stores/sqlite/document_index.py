@@ -13,24 +13,26 @@ refuses the document.
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import apsw
 import orjson
 from langchain_core.documents import Document
 
 from stores.base import DocumentHit, DocumentIndex, SearchFilter, WriteFailure
-from stores.query import TOKENIZER, analyze, to_fts5
-from stores.sqlite.database import EmbeddedDatabase, rows
-from stores.sqlite.entries import (
+from stores.entries import (
     Entry,
-    EntryTable,
     checked_updates,
     entry_of,
     identifier_of,
+    metadata_json,
     storable,
     storable_ids,
+    title_and_names,
 )
+from stores.query import TOKENIZER, analyze, to_fts5
+from stores.sqlite.database import EmbeddedDatabase, rows
+from stores.sqlite.entries import EntryTable
 from stores.sqlite.filters import condition_of
 from stores.sqlite.schema import Schema
 
@@ -239,28 +241,10 @@ def _row_of(document: Document) -> _Row:
     for field in ("access", "access_hash"):
         if field in kept:
             kept[field] = None
-    encoded = _json(kept)
+    encoded = metadata_json(kept)
     entry = entry_of(document)
-    title, names = _title_and_names(document.metadata)
+    title, names = title_and_names(document.metadata)
     return _Row(entry, (title, storable(document.page_content), names), encoded)
-
-
-def _json(metadata: Mapping[str, Any]) -> bytes:
-    try:
-        return orjson.dumps(metadata)
-    except TypeError:
-        return orjson.dumps(metadata, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY)
-
-
-def _title_and_names(metadata: Mapping[str, Any]) -> tuple[str, str]:
-    """The title, and what else one searches a document by: its container, author and files."""
-    container = metadata.get("container") or {}
-    author = metadata.get("author") or {}
-    names = [container.get("name"), author.get("name"), author.get("email")]
-    extra = metadata.get("extra")
-    if extra and isinstance(extra, Mapping) and isinstance(files := extra.get("files"), list):
-        names += [file.get("name") for file in files if isinstance(file, Mapping)]
-    return str(metadata.get("title") or ""), " ".join([str(name) for name in names if name])
 
 
 def _document_of(
@@ -307,5 +291,5 @@ def _same_words(writer: apsw.Connection, rid: int, row: _Row) -> bool:
     )
     return bool(same_body) and (
         metadata == row.metadata
-        or _title_and_names(orjson.loads(metadata)) == (row.words[0], row.words[2])
+        or title_and_names(orjson.loads(metadata)) == (row.words[0], row.words[2])
     )

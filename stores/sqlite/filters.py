@@ -8,7 +8,7 @@ from typing import NamedTuple
 import orjson
 
 from stores.base import SearchFilter
-from stores.sqlite.entries import to_microseconds
+from stores.entries import to_microseconds
 
 
 class Condition(NamedTuple):

@@ -4,7 +4,8 @@ A chunk is a row with its place in the document's text (see `stores.sqlite.chunk
 a table of sqlite-vec (see `stores.sqlite.vector_table`), both under one number.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -14,21 +15,16 @@ from langchain_core.documents import Document
 
 from documents.chunks import Chunk, ChunkedDocument
 from stores.base import ChunkHit, SearchFilter, VectorStore, WriteFailure
+from stores.entries import Entry, checked_updates, entry_of, identifier_of, storable_ids
 from stores.errors import EmbeddingMismatchError, StoreError
 from stores.sqlite.chunks import ChunkTable
 from stores.sqlite.database import EmbeddedDatabase
-from stores.sqlite.entries import (
-    Entry,
-    EntryTable,
-    checked_updates,
-    entry_of,
-    identifier_of,
-    storable_ids,
-)
+from stores.sqlite.entries import EntryTable
 from stores.sqlite.filters import condition_of
 from stores.sqlite.nearest import Nearest
 from stores.sqlite.schema import Schema
-from stores.sqlite.vector_table import MOST_DIMENSIONS, far_out, unit_vectors
+from stores.sqlite.vector_table import MOST_DIMENSIONS, far_out
+from stores.unit_vectors import unit_vectors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -161,6 +157,13 @@ class SqliteVectorStore(VectorStore):
             _ENTRIES.clear(writer)
             for key in _Model._fields:
                 _SCHEMA.set(writer, key, None)
+
+    @contextmanager
+    def rebuilding(self, model: str, dimensions: int) -> Iterator[VectorStore]:
+        """See `VectorStore.rebuilding`. In place: meanwhile a search finds what is written yet."""
+        self.clear()
+        self.bind(model, dimensions)
+        yield self
 
     def count(self) -> int:
         """See `VectorStore.count`."""

@@ -55,17 +55,6 @@ class Chosen(NamedTuple):
     bindings: Sequence[str | int]
 
 
-def unit_vectors(vectors: "NDArray[np.float32]") -> "NDArray[np.float32]":
-    """Brings the rows of a matrix (n, d) to length 1.
-
-    A row of zeros has no direction and becomes NaN; a row that is not finite holds NaN somewhere.
-    """
-    # In double precision, so that neither very long nor very short vectors lose their direction.
-    squares = np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(vectors / np.sqrt(squares)[:, np.newaxis], dtype=_FLOAT)
-
-
 def far_out(units: "NDArray[np.float32]") -> "NDArray[np.float32]":
     """Unit vectors (n, d) with those without direction put where no search finds them."""
     return np.where(np.isnan(units), _FAR_OUT, units)

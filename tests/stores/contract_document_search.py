@@ -181,7 +181,7 @@ class DocumentSearchContract:
         self, index: DocumentIndex
     ) -> None:
         index.write([a_document("1", "fox")])
-        assert index.count(SearchFilter(created_after=START)) == self.number(index) == 1
+        assert self.number(index) == index.count(SearchFilter(created_after=START)) == 1
         assert index.count(SearchFilter(created_before=START)) == 0
 
     def test_nobody_finds_what_is_denied_and_an_empty_set_finds_nothing(

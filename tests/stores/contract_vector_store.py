@@ -373,6 +373,7 @@ class VectorStoreContract:
             store.write([chunked(d, [direction(sign, 0.01 * i)]) for i, d in enumerate(documents)])
 
         write(1)
+        self.settle(store)
         stop = threading.Event()
         trouble: list[object] = []
 
