@@ -2,9 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Without the extras' names pip's check of hashes refuses what is only asked for with an extra.
-UV := --universal --generate-hashes --python-version 3.11 --no-strip-extras --no-header \
-	--no-annotate --quiet
+# The pinned versions are complete, so nothing is left for pip to resolve.
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps
+UV := --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --quiet
 
 .PHONY: help demo test lint types coverage docs lock clean
 
@@ -50,10 +50,10 @@ $(VENV)/bin/python:
 
 # A marker file remembers which pinned versions an environment holds.
 $(VENV)/.runtime: requirements/runtime.txt pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt
+	$(PIP) --require-hashes -r requirements/runtime.txt
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(PIP) --require-hashes -r requirements/dev.txt
+	$(PIP) --no-build-isolation --editable .
 	@touch $@ $(VENV)/.runtime

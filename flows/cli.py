@@ -32,8 +32,9 @@ _COMMANDS: Final = {
     "sources": "List the sources, and what each of them needs.",
     "check": "Try a source's credentials, permissions and a sample read.",
     "status": "Show accounts, cursors, counts and the last runs.",
+    "failures": "List, show, retry and dismiss items that were set aside.",
+    "forget": "Delete everything that was stored of one partition.",
     "reindex": "Build indices and vectors anew.",
-    "failures": "List, show and retry items that were set aside.",
 }
 
 _PROGRAM: Final = "data-getters"

@@ -118,13 +118,26 @@ class HybridVectorStore(LangChainStore):
         return [(result.document, result.score) for result in found]
 
     @classmethod
-    def from_texts(cls, *args: Any, **kwargs: Any) -> Self:
-        """Not possible: the stores come first.
+    def from_texts(
+        cls,
+        texts: list[str],
+        embedding: Embeddings,
+        metadatas: list[dict[str, Any]] | None = None,
+        *,
+        ids: list[str] | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """A store of `index` and `vectors` (and what else the class takes), with texts in it.
 
         Raises:
-            NotImplementedError: Always.
+            TypeError: The embedding is none of `stores.embeddings.load_embeddings`.
+            StoreError: A text was refused; the others are written.
         """
-        raise NotImplementedError("Make it of an index, a vector store and a model.")
+        if not isinstance(embedding, EmbeddingModel):
+            raise TypeError("the embedding must come from stores.embeddings.load_embeddings")
+        store = cls(model=embedding, **kwargs)
+        store.add_texts(texts, metadatas, ids=ids)
+        return store
 
 
 def one_chunk(document: Document) -> list[Chunk]:

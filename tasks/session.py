@@ -5,7 +5,7 @@ in their process. In another process (a Dask or Ray worker) the session is opene
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from threading import Lock
@@ -189,6 +189,29 @@ def skipped(partition: Partition) -> PartitionResult:
         outcome=PartitionOutcome.SKIPPED,
         message=partition.unreadable or "",
     )
+
+
+def unlisted(session: SyncSession, partitions: Iterable[Partition]) -> list[PartitionResult]:
+    """What was synced before and is not listed any more, where everything was asked for.
+
+    Whether it was deleted or is only hidden from us now, a listing does not say: its documents stay
+    until a person decides.
+    """
+    if session.selection != type(session.selection)():
+        return []
+    listed = {partition.key for partition in partitions}
+    return [
+        PartitionResult(
+            key=state.key,
+            name=state.name,
+            kind=state.kind,
+            outcome=PartitionOutcome.SKIPPED,
+            message=f"{session.manifest.title} does not list it any more; what is stored of it "
+            f"stays until `data-getters forget {session.manifest.name} {state.key}`.",
+        )
+        for state in session.stores.ledger.partitions(session.context.connection_id)
+        if state.records and state.key not in listed
+    ]
 
 
 def _tell_progress(result: PartitionResult) -> None:

@@ -30,7 +30,7 @@ from stores.ledger.types import RunState
 from tasks.pipeline import PartitionFailedError, sync_partition
 from tasks.reporting import RunEnded, RunFailed, RunStarted, tell
 from tasks.results import PartitionOutcome, PartitionResult, SyncResult
-from tasks.session import SyncRequest, SyncSession, end_session, session_of, skipped
+from tasks.session import SyncRequest, SyncSession, end_session, session_of, skipped, unlisted
 from tasks.settings import load_task_settings
 
 _SETTINGS: Final = load_task_settings()
@@ -169,6 +169,7 @@ def _sync(session: SyncSession) -> SyncResult:
     partitions = list_partitions(request)
     tell(RunStarted(request.source, session.exporter.connection_title, tuple(partitions)))
     results = [skipped(partition) for partition in partitions if partition.unreadable]
+    results += unlisted(session, partitions)
     futures: dict[PrefectFuture[PartitionResult], Partition] = {
         sync_one_partition.submit(request, partition): partition
         for partition in partitions

@@ -2,6 +2,9 @@
 
 import os
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import pytest
 from servers.prefect import PrefectServer, PrefectUnavailable, running_prefect
@@ -15,12 +18,26 @@ for _name in [*os.environ]:
         del os.environ[_name]
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Lets one worker of pytest-xdist run all tests of the Prefect server."""
-    for item in items:
-        if item.get_closest_marker("prefect"):
-            item.add_marker(pytest.mark.xdist_group("prefect"))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Lets one worker of pytest-xdist run all tests of the Prefect server.
+
+    Told by the file, because the groups of pytest-xdist 3.8 have no effect with pytest 9.2: they
+    are handed on in an attribute of items that is no more.
+    """
+    from xdist.scheduler import LoadGroupScheduling  # noqa: PLC0415 (only where it is used)
+
+    class OneWorkerForPrefect(LoadGroupScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = config.rootpath / nodeid.partition("::")[0]
+            return "prefect" if _uses_prefect(file) else nodeid
+
+    return OneWorkerForPrefect(config, log)
+
+
+@cache
+def _uses_prefect(file: Path) -> bool:
+    return "pytest.mark.prefect" in file.read_text("utf-8")
 
 
 @pytest.fixture(scope="session")

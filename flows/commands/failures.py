@@ -36,10 +36,11 @@ if TYPE_CHECKING:
     epilog=examples(
         "data-getters failures list", "data-getters failures show 12",
         "data-getters failures retry 12 13", "data-getters failures retry",
+        "data-getters failures dismiss 12",
     ),
 )  # fmt: skip
 def command() -> None:
-    """List, show and retry items that were set aside.
+    """List, show, retry and dismiss items that were set aside.
 
     An item that fails costs its own document and nothing else. It stays here until it goes through,
     in a later sync or by a retry.
@@ -185,6 +186,32 @@ def retry_command(
     if not retried.left:
         return DONE
     return PARTLY_FAILED if retried.resolved else FAILED
+
+
+@command.command("dismiss", short_help="Take items off the list without trying them again.")
+@click.argument("numbers", type=int, nargs=-1, required=True)
+@common_options
+def dismiss_command(numbers: tuple[int, ...], as_json: bool) -> int:
+    """Take the items with these NUMBERS off the list: for what was deleted at its source since.
+
+    One that the source still lists, and that fails again, comes back with the next sync.
+    """
+    from tasks.stores import existing_ledger  # noqa: PLC0415 (stores, 0.5 s)
+
+    ledger, _ = existing_ledger()
+    wanted = list(dict.fromkeys(numbers))
+    if ledger is None:
+        raise _no_item(wanted[0])
+    with closing(ledger):
+        for number in wanted:
+            if ledger.dead_letter(number) is None:
+                raise _no_item(number)
+        ledger.resolve_dead_letters(wanted)
+    if as_json:
+        print_json({"dismissed": len(wanted)})
+    else:
+        output().print(f"{counted(len(wanted), 'item')} dismissed.")
+    return DONE
 
 
 def _no_item(number: int) -> ConfigurationError:

@@ -175,10 +175,8 @@ def test_items_that_were_set_aside_are_listed_shown_and_retried(
 
     letters = alone.json("failures", "list")
     assert 0 < len(letters) <= failed
-    assert alone.run("failures", "list", "--source", "slack").out.split()[:2] == [
-        "number",
-        "source",
-    ]
+    listed = alone.having(COLUMNS="120").run("failures", "list", "--source", "slack").out
+    assert listed.split()[:2] == ["number", "source"]
     number = str(letters[0]["id"])
     shown = alone.json("failures", "show", number)
     assert shown["key"] == letters[0]["key"]
@@ -187,6 +185,12 @@ def test_items_that_were_set_aside_are_listed_shown_and_retried(
     still = alone.run("failures", "retry", number)
     assert still.code == 1
     assert "0 items went through, 1 still set aside." in still.out
+
+    assert alone.json("failures", "dismiss", number) == {"dismissed": 1}
+    assert number not in {str(letter["id"]) for letter in alone.json("failures", "list")}
+    again = alone.run("failures", "dismiss", number)
+    assert again.code == 64
+    assert f"No item with the number {number}" in again.err
 
     slack.faults.clear()
     retried = alone.run("failures", "retry")

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from langchain_core.documents import Document
+from langchain_core.embeddings import DeterministicFakeEmbedding
 
 from stores.base import SearchFilter
 from stores.errors import StoreError
@@ -42,6 +43,21 @@ def test_texts_are_added_with_ids_and_metadata(database: EmbeddedDatabase) -> No
     store = opened(database, None)
     assert store.add_texts(["a", "b"], [{"x": 1}, {"x": 2}], ids=["i", "j"]) == ["i", "j"]
     assert store.get_by_ids(["j"])[0].metadata == {"x": 2}
+
+
+def test_a_store_is_made_of_texts(database: EmbeddedDatabase) -> None:
+    index, vectors = SqliteDocumentIndex(database), SqliteVectorStore(database)
+    model = WordLlamaModel()
+    vectors.bind(model.identity, model.dimensions)
+    store = HybridVectorStore.from_texts(
+        ["The price of apples", "Birds in winter"], model, ids=["i", "j"],
+        index=index, vectors=vectors, as_user=None,
+    )  # fmt: skip
+    assert [d.id for d in store.similarity_search("what do apples cost", k=1)] == ["i"]
+    with pytest.raises(TypeError, match="load_embeddings"):
+        HybridVectorStore.from_texts(
+            ["x"], DeterministicFakeEmbedding(size=3), index=index, vectors=vectors, as_user=None
+        )
 
 
 def test_a_document_without_access_list_is_found_by_nobody(database: EmbeddedDatabase) -> None:
