@@ -24,7 +24,7 @@ from tasks.options import SyncOptions
 from tasks.pipeline import PartitionFailedError, SyncContext, sync_partition
 from tasks.stores import open_stores
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("elasticsearch-own")]
 
 
 @pytest.fixture(scope="module")
