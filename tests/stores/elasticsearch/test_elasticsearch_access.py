@@ -1,6 +1,7 @@
 """The way in: addresses, credentials, privileges, versions, and what is said where it is barred."""
 
 import re
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -145,6 +146,7 @@ class TestUnreachable:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("elasticsearch-access")
 @pytest.mark.usefixtures("admin")
 class TestSecured:
     @pytest.fixture
@@ -318,3 +320,13 @@ class answering:  # noqa: N801 - reads as a word where it is used
 
 def test_a_target_says_nothing_of_its_secrets() -> None:
     assert "secret" not in repr(Target(hosts=("http://es:9200",), user="ann", password="secret"))
+
+
+def test_a_missing_client_is_told_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [*sys.modules]:
+        if name.split(".")[0] == "elasticsearch" or name.startswith("stores.elasticsearch"):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "elasticsearch", None)
+    with pytest.raises(ConfigurationError, match="elasticsearch is not installed") as told:
+        open_document_index(load_store_settings(document_index="elasticsearch://es"))
+    assert "prefect-data-getters[elasticsearch]" in told.value.hint

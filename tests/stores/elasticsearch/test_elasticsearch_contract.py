@@ -12,7 +12,7 @@ from stores.elasticsearch.vector_store import ElasticsearchVectorStore
 from stores.opening import open_document_index, open_vector_store
 from stores.settings import load_store_settings
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("elasticsearch")]
 
 
 class TestElasticsearchDocumentIndex(DocumentIndexContract):

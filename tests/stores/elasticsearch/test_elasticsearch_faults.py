@@ -22,7 +22,7 @@ from stores.errors import (
     StoreUnavailableError,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("elasticsearch")]
 
 Pass = Callable[[Request], Answer]
 

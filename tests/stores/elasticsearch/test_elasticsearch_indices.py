@@ -20,7 +20,7 @@ from stores.elasticsearch.templates import IndexSchema
 from stores.elasticsearch.vector_store import ElasticsearchVectorStore
 from stores.errors import EmbeddingMismatchError, StoreError, StoreVersionError
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("elasticsearch")]
 
 
 @pytest.fixture
