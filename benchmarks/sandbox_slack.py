@@ -13,12 +13,15 @@ from exporters.slack.settings import TIER_LIMITS
 
 
 @contextmanager
-def running_slack(messages: int, folder: Path) -> Iterator[Mapping[str, str]]:
+def running_slack(
+    messages: int, folder: Path, *, latency: float = 0.0
+) -> Iterator[Mapping[str, str]]:
     """Serves a company of so many messages.
 
     Args:
         messages: How many.
         folder: For its address.
+        latency: Seconds that every answer takes to come.
 
     Yields:
         The environment in which a sync reads it.
@@ -26,7 +29,7 @@ def running_slack(messages: int, folder: Path) -> Iterator[Mapping[str, str]]:
     address = folder / "url"
     server = subprocess.Popen(
         [sys.executable, "-m", "sandbox.slack", "--seed", "7", "--messages", str(messages),
-         "--write-url", str(address)],
+         "--latency", str(latency), "--write-url", str(address)],
         stdout=subprocess.DEVNULL,
     )  # fmt: skip
     try:

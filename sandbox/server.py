@@ -86,6 +86,7 @@ class SandboxServer(ABC):
     Attributes:
         requests: Everything asked so far, except of the control endpoints.
         faults: What is to go wrong.
+        latency: Seconds that every answer takes to come, as from a server that is far away.
     """
 
     def __init__(self, *, host: str = "127.0.0.1", port: int = 0) -> None:
@@ -97,6 +98,7 @@ class SandboxServer(ABC):
         """
         self.requests = RequestLog()
         self.faults = FaultPlan()
+        self.latency = 0.0
         self._host = host
         self._port = port
         self._hooks: list[_Hook] = []
@@ -247,6 +249,8 @@ class SandboxServer(ABC):
         arrival = time.time()
         call = await self.describe(request)
         request[CALL] = call
+        if self.latency:
+            await asyncio.sleep(self.latency)
         fault = self.faults.take(call.operation, call.parameters)
         answer = await self._answer(request, handler, fault)
         await self._run_hooks(call)

@@ -37,6 +37,7 @@ def main() -> None:
         workspace.issue_token(arguments.token, bot_user, kind="bot", scopes=FULL_BOT_SCOPES)
     switches = Switches(rate_limit_scale=arguments.rate_limit_scale)
     sandbox = SlackSandbox(workspace, switches=switches, host=arguments.host, port=arguments.port)
+    sandbox.latency = arguments.latency
     sandbox.run_until_interrupted(write_url=arguments.write_url)
 
 
@@ -62,6 +63,9 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         default=None,
         help="enforce Slack's rate limits, this many times faster (1: as they are)",
+    )
+    parser.add_argument(
+        "--latency", type=float, default=0.0, help="seconds that every answer takes to come"
     )
     parser.add_argument("--write-url", type=Path, help="file to write the base URL into")
     return parser

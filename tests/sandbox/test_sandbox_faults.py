@@ -20,6 +20,13 @@ def statuses(slack: SlackSandbox, calls: int, path: str = AUTH) -> list[int]:
     return [raw(slack, path, "").status for _ in range(calls)]
 
 
+def test_an_answer_can_take_its_time(slack: SlackSandbox, client: WebClient) -> None:
+    slack.latency = 0.2
+    started = time.monotonic()
+    client.auth_test()
+    assert time.monotonic() - started >= 0.2
+
+
 def test_a_fault_strikes_once_unless_told_otherwise(slack: SlackSandbox) -> None:
     slack.faults.add(Fault("server_error", "auth.test"))
     assert statuses(slack, 3) == [500, 200, 200]
