@@ -6,10 +6,12 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from tasks.reindex import ReindexRequest, run_reindex
+from tasks.run_names import named
 
 
 @flow(
     name="reindex",
+    flow_run_name=named("reindex"),
     description="Builds indices of Elasticsearch anew with the mapping of today, and vectors with "
     "the chunks and the model of the settings. Searches answer all the while.",
 )

@@ -7,6 +7,7 @@ from prefect.client.schemas.objects import State
 from pydantic import Field
 
 from tasks.options import SyncOptions
+from tasks.run_names import named
 from tasks.runner import partition_runner
 from tasks.session import SyncRequest
 from tasks.sync import run_sync
@@ -16,6 +17,7 @@ _DEFAULT_OPTIONS: Final = SyncOptions()
 
 @flow(
     name="slack-sync",
+    flow_run_name=named("slack-sync"),
     description="Syncs channels, threads, direct messages, files and people of a Slack workspace.",
     task_runner=partition_runner(),
 )

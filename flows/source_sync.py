@@ -6,6 +6,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from tasks.options import SyncOptions
+from tasks.run_names import named
 from tasks.runner import partition_runner
 from tasks.session import SyncRequest
 from tasks.sync import run_sync
@@ -15,7 +16,7 @@ _DEFAULT_OPTIONS: Final = SyncOptions()
 
 @flow(
     name="source-sync",
-    flow_run_name="{source}-sync",
+    flow_run_name=named("{source}-sync"),
     description="Syncs any source that is installed.",
     task_runner=partition_runner(),
 )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -105,6 +106,7 @@ def test_a_scheduled_run_syncs_with_the_saved_block(deployed: Deployed, calm: Fl
     assert calm.state.name == "Completed", calm.state.message
     assert calm.parameters == {"credentials": "slack"}
     assert len(deployed.documents("calm")) > 100
+    assert re.fullmatch(r"slack-sync \d{4}-\d\d-\d\d \d\d:\d\d", calm.name)
 
 
 def test_the_table_has_a_row_for_each_partition(
