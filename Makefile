@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST_ARGS ?= -n auto
 # The pinned versions are complete, so nothing is left for pip to resolve.
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps
 UV := --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --quiet
