@@ -107,8 +107,7 @@ def run_sync(request: SyncRequest) -> State[Any]:
                 counts=result.counts.as_dict(),
                 message=state.message or "",
             )
-            counts = result.counts
-            if counts.new or counts.changed or counts.deleted:
+            if result.counts.written:
                 _maintain(session)
     except DataGettersError as error:
         sentence = redactor.text(error.sentence())
