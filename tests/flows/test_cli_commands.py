@@ -2,8 +2,10 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,15 @@ def test_a_sync_of_chosen_channels_shows_them_in_a_table(fresh: CommandLine) -> 
     assert lines[-1].startswith("Documents: ")
     assert lines[-1].endswith(" s).")
     assert max(map(len, lines)) <= 70
+
+
+def test_a_sync_leaves_its_stores_in_order(synced: CommandLine) -> None:
+    # Each batch leaves a segment of the word index behind; the upkeep after a run merges them.
+    with closing(sqlite3.connect(f"file:{synced.folder}/store.db?mode=ro", uri=True)) as store:
+        ((segments,),) = store.execute(
+            "SELECT count(DISTINCT id >> 37) FROM documents_words_data WHERE id > 10"
+        )
+    assert segments == 1
 
 
 def test_search_answers_with_the_very_message(synced: CommandLine) -> None:
