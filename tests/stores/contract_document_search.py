@@ -121,7 +121,11 @@ class DocumentSearchContract:
     @settings(
         max_examples=150,
         deadline=None,
-        suppress_health_check=[HealthCheck.function_scoped_fixture],
+        # Every implementation runs the same test, in one process or in several.
+        suppress_health_check=[
+            HealthCheck.function_scoped_fixture,
+            HealthCheck.differing_executors,
+        ],
     )
     @given(query=st.text() | st.from_regex(r'[a-z"*():^{}+\-\\ANDORT ]{0,30}'))
     def test_any_text_is_a_valid_query(self, index: DocumentIndex, query: str) -> None:
