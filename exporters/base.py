@@ -116,11 +116,17 @@ class BaseExporter(ABC):
         selection_type: The source's `Selection`.
         transform_version: Raised whenever `to_documents` makes something else of the same record,
             so that records are transformed anew although their payload did not move.
+        shares_documents: Whether several records may make the same document, as the copies of one
+            mail in many mailboxes do. Each of them gives its own principals in `access` and one
+            entry in `extra["copies"]` with what only that copy has; all else must be equal in all
+            of them. The stored document has the union of access, and the entries of all copies in
+            the order of their records' keys. It is deleted with its last copy.
     """
 
     source: ClassVar[str]
     selection_type: ClassVar[type[Selection]]
     transform_version: ClassVar[int] = 1
+    shares_documents: ClassVar[bool] = False
 
     @property
     @abstractmethod

@@ -4,7 +4,7 @@ A stream of changes is everything the rest of the house learns of a source. Fail
 it, so one bad item never ends a stream.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -39,6 +39,8 @@ class RawRecord:
             of a partition that a `Complete(since=...)` speaks of.
         version: The vendor's version mark; equal marks mean an unchanged item.
         fetched_at: When the vendor gave this answer. An older answer never replaces a newer one.
+        parent: Key of the record this one belongs to (the issue of an attachment). It is deleted
+            with its parent and with a `Children` that leaves it out; no sweep takes it.
     """
 
     external_id: str
@@ -48,6 +50,7 @@ class RawRecord:
     occurred_at: datetime | None = None
     version: str | None = None
     fetched_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    parent: str | None = None
 
     @property
     def key(self) -> str:
@@ -74,6 +77,22 @@ class Upsert:
     partial: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class LoadMany:
+    """Fetches several listed items with one call, where the vendor has such a call.
+
+    Items that were listed with the same `LoadMany` (one object for all of them) and moved are
+    fetched together.
+
+    Attributes:
+        load: Takes external ids, yields what there is to say of each, as `Listed.load` does.
+        at_most: How many ids one call takes.
+    """
+
+    load: Callable[[Sequence[str]], Iterable["Change"]]
+    at_most: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
     """An item was seen in a listing; its content has not been fetched yet.
@@ -84,14 +103,19 @@ class Listed:
     Attributes:
         entity: As in the record that `load` would give.
         external_id: As in the record that `load` would give.
-        version: The version mark seen in the listing.
-        load: Fetches the item and yields what there is to say of it.
+        version: The version mark seen in the listing; None where it tells none (a listing of ids
+            alone): then the item is fetched only if nothing is known of it.
+        load: Fetches the item and yields what there is to say of it: `Upsert`, `Delete`,
+            `AccessChange`, `CopyChange`, `Failure`, and of what belongs to it `Listed` and
+            `Children`.
+        load_many: Fetches it together with others, instead of `load`.
     """
 
     entity: str
     external_id: str
-    version: str
+    version: str | None
     load: Callable[[], Iterable["Change"]]
+    load_many: LoadMany | None = None
 
     @property
     def key(self) -> str:
@@ -114,6 +138,21 @@ class Delete:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Children:
+    """All there is of one kind that belongs to an item: what is known besides is gone.
+
+    Attributes:
+        parent: Key of the record they belong to.
+        entity: Their kind.
+        external_ids: All of them.
+    """
+
+    parent: str
+    entity: str
+    external_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccessChange:
     """Permissions moved, content did not.
 
@@ -126,6 +165,28 @@ class AccessChange:
     access: tuple[str, ...]
     entity: str | None = None
     external_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyChange:
+    """What is a copy's own moved (the labels of a mail), its content did not.
+
+    For exporters that share documents; see `BaseExporter.shares_documents`.
+
+    Attributes:
+        entity: With `external_id`, the record of the copy.
+        external_id: See `entity`.
+        copy: Entries of the copy's entry in `extra["copies"]` to replace.
+    """
+
+    entity: str
+    external_id: str
+    copy: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        """What names the record within its connection."""
+        return record_key(self.entity, self.external_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +281,9 @@ Change = (
     Upsert
     | Listed
     | Delete
+    | Children
     | AccessChange
+    | CopyChange
     | MembershipChange
     | ContainerChange
     | Failure
