@@ -7,6 +7,7 @@ in their process. In another process (a Dask or Ray worker) the session is opene
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from threading import Lock
 from typing import Any, Final
@@ -25,6 +26,18 @@ from tasks.options import SyncOptions
 from tasks.reporting import PartitionProgressed, Waiting, tell
 from tasks.results import PartitionOutcome, PartitionResult
 from tasks.stores import Stores, open_stores
+
+_given_run_id: Final[ContextVar[str]] = ContextVar("_given_run_id", default="")
+
+
+@contextmanager
+def run_named(run_id: str) -> Iterator[None]:
+    """Gives the run of a flow that is called in the block its id, for whoever follows it."""
+    token = _given_run_id.set(run_id)
+    try:
+        yield
+    finally:
+        _given_run_id.reset(token)
 
 
 class SyncRequest(BaseModel):
@@ -45,7 +58,7 @@ class SyncRequest(BaseModel):
     selection: dict[str, Any] = Field(default_factory=dict)
     credentials: str | None = None
     options: SyncOptions = SyncOptions()
-    run_id: str = Field(default_factory=lambda: uuid4().hex)
+    run_id: str = Field(default_factory=lambda: _given_run_id.get() or uuid4().hex)
     flow_run_id: str | None = None
 
 
@@ -87,8 +100,12 @@ class SyncSession:
             run_id=request.run_id,
             store_name=document_class.store_name,
             custom=self.manifest.load(processing) if processing else None,
-            progress=_tell_progress,
-            on_wait=lambda partition, seconds, reason: tell(Waiting(partition, seconds, reason)),
+            progress=lambda result: tell(
+                PartitionProgressed(request.run_id, result, ended=result.ended)
+            ),
+            on_wait=lambda partition, seconds, reason: tell(
+                Waiting(request.run_id, partition, seconds, reason)
+            ),
         )
 
     @property
@@ -212,7 +229,3 @@ def unlisted(session: SyncSession, partitions: Iterable[Partition]) -> list[Part
         for state in session.stores.ledger.partitions(session.context.connection_id)
         if state.records and state.key not in listed
     ]
-
-
-def _tell_progress(result: PartitionResult) -> None:
-    tell(PartitionProgressed(result, ended=result.ended))

@@ -22,6 +22,9 @@ class TaskSettings(Settings):
         description="Partitions synced at once. They share one rate limiter, so more of them help "
         "only where a source answers slowly.",
     )
+    concurrent_sources: Annotated[int, Field(ge=1, le=32), Unit("sources")] = Field(
+        default=4, description="Sources synced at once by a run over several of them."
+    )
     retries: Annotated[int, Field(ge=0, le=10), Unit("retries")] = Field(
         default=3, description="How often a partition is tried again after a passing failure."
     )
