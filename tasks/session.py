@@ -20,11 +20,15 @@ from exporters.base import BaseExporter, Partition
 from exporters.limiter import WaitInterruptedError
 from exporters.registry import SourceManifest, source
 from exporters.settings import load_settings
+from tasks.batches import Processing
 from tasks.context import SyncContext
 from tasks.credentials import find_credentials
+from tasks.making import Recipe
+from tasks.making_process import Order, ProcessMaker
 from tasks.options import SyncOptions
 from tasks.reporting import PartitionProgressed, Waiting, tell
 from tasks.results import PartitionOutcome, PartitionResult
+from tasks.settings import load_task_settings
 from tasks.stores import Stores, open_stores
 
 _given_run_id: Final[ContextVar[str]] = ContextVar("_given_run_id", default="")
@@ -91,6 +95,8 @@ class SyncSession:
         title = self.connection if connection else self.exporter.connection_title
         self.stores: Stores = open_stores()
         processing = self.manifest.processing
+        custom = self.manifest.load(processing) if processing else None
+        self._maker = self._process_maker(document_class.store_name, custom)
         self.context = SyncContext(
             exporter=self.exporter,
             connection=self.connection,
@@ -99,13 +105,30 @@ class SyncSession:
             connection_id=self.stores.ledger.connection_id(request.source, self.connection, title),
             run_id=request.run_id,
             store_name=document_class.store_name,
-            custom=self.manifest.load(processing) if processing else None,
+            custom=custom,
+            maker=self._maker,
             progress=lambda result: tell(
                 PartitionProgressed(request.run_id, result, ended=result.ended)
             ),
             on_wait=lambda partition, seconds, reason: tell(
                 Waiting(request.run_id, partition, seconds, reason)
             ),
+        )
+
+    def _process_maker(self, store_name: str, custom: Processing | None) -> ProcessMaker | None:
+        """What makes documents beside this process, where the settings want that."""
+        tasks = load_task_settings()
+        if tasks.making == "here":
+            return None
+        characters = self.stores.settings.document_characters
+        settings = load_settings(self.manifest.load(self.manifest.settings), self.manifest.name)
+        return ProcessMaker(
+            Order(self.manifest, self.selection, settings, characters),
+            Recipe(
+                exporter=self.exporter, store_name=store_name, characters=characters, custom=custom
+            ),
+            seconds=tasks.making_seconds,
+            always=tasks.making == "apart",
         )
 
     @property
@@ -126,6 +149,8 @@ class SyncSession:
 
     def close(self) -> None:
         """Gives everything back."""
+        if self._maker is not None:
+            self._maker.close()
         self.exporter.close()
         self.stores.close()
 
