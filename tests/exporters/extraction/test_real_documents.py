@@ -67,6 +67,7 @@ def test_a_pdf_has_the_words_that_are_expected_of_it(
         ("tika/testEPUB.epub", ["# Chapter 1", "## Subchapter 2.1"]),
         ("tika/testEXCEL_various.xlsb", ["## "]),
         ("tika/testEmailWithPNGAtt.eml", ["# Test Attachment Email", "## Attachment: "]),
+        ("tika/testHTML_embedded_img.html", ["my_image"]),
         ("tika/testHTML_utf8.html", ["åäö"]),
         ("tika/testHTML_charset_utf16le.html", ["This is a sample text"]),
         ("tika/testICalendar.ics", ["## "]),
