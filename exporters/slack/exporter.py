@@ -66,6 +66,7 @@ class SlackExporter(BaseExporter):
     source: ClassVar[str] = SOURCE
     selection_type = SlackSelection
     transform_version = 2
+    """Raised when files of more kinds got a text: what the look-back lists is read again."""
 
     def __init__(
         self,
