@@ -18,7 +18,9 @@ from html.parser import HTMLParser
 
 SNIPPET_LENGTH = 200
 
-_REPLY_PREFIX = re.compile(r"\s*(?:re|fwd?|aw|wg|sv|vs|antw|res|enc)\s*(?:\[\d+\])?\s*:\s*", re.IGNORECASE)
+_REPLY_PREFIX = re.compile(
+    r"\s*(?:re|fwd?|aw|wg|sv|vs|antw|res|enc)\s*(?:\[\d+\])?\s*:\s*", re.IGNORECASE
+)
 _LIST_TAG = re.compile(r"\s*\[[^\]]{1,30}\]\s*")
 _MESSAGE_ID = re.compile(r"<[^<>\s]+>")
 _BLANKS = re.compile(r"\s+")
@@ -53,7 +55,9 @@ class Mail:
     @cached_property
     def references(self) -> tuple[str, ...]:
         """Message-IDs this mail answers, the nearest first."""
-        text = f"{raw_header(self._headers, 'References')} {raw_header(self._headers, 'In-Reply-To')}"
+        text = (
+            f"{raw_header(self._headers, 'References')} {raw_header(self._headers, 'In-Reply-To')}"
+        )
         return tuple(dict.fromkeys(reversed(_MESSAGE_ID.findall(text))))
 
     @cached_property
@@ -245,6 +249,7 @@ class _TextReader(HTMLParser):
         self._hidden = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        del attrs  # what is hidden is told by the tag alone
         if tag in ("style", "script", "title"):
             self._hidden += 1
 

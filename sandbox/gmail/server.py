@@ -47,7 +47,8 @@ DELEGATED_SCOPES = frozenset(
 )
 """What the service account may do for everybody, unless a test says otherwise."""
 
-_NO_HANDLER = frozenset({"rate_limited", "server_error", "html", "answer"})
+_STATUS_FAULTS = frozenset({"rate_limited", "server_error", "html", "answer"})
+"""Faults that a single call of a batch may have."""
 
 
 class GmailSandbox(SandboxServer):
@@ -214,7 +215,7 @@ class GmailSandbox(SandboxServer):
         }
 
     def set_delegated_scopes(self, scopes: Sequence[str]) -> list[str]:
-        """Grant the service account these scopes for the domain; an empty list takes it all back."""
+        """Grant the service account these scopes for the domain; with an empty list, none."""
         self.oauth.delegated_scopes = set(scopes)
         return sorted(self.oauth.delegated_scopes)
 
@@ -262,7 +263,9 @@ class GmailSandbox(SandboxServer):
         route = self._api.route(asked)
         call = self._call(route)
         fault = self.faults.take(call.operation, call.parameters)
-        if fault is not None and fault.kind in _NO_HANDLER:
+        if fault is not None and fault.kind not in _STATUS_FAULTS:
+            fault = None  # one call of a batch has no connection or body of its own to spoil
+        if fault is not None:
             spoilt = faults.answer_for(fault, self.fault_bodies())
             body = spoilt.body if isinstance(spoilt.body, bytes) else b""
             answer = ApiAnswer(spoilt.status, body, dict(spoilt.headers), "fault")

@@ -207,9 +207,7 @@ class OAuthServer:
             raise TokenError("invalid_grant", "Invalid JWT: Failed audience check.")
         scopes = frozenset(str(claims.get("scope", "")).split())
         if not scopes:
-            raise TokenError(
-                "invalid_scope", "Invalid OAuth scope or ID token audience provided."
-            )
+            raise TokenError("invalid_scope", "Invalid OAuth scope or ID token audience provided.")
         subject = str(claims.get("sub", ""))
         if subject in ("", SERVICE_ACCOUNT_EMAIL):
             return self._answer(self._issue("", scopes, delegated=False))

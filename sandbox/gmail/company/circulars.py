@@ -57,7 +57,7 @@ NEWSLETTERS = (
     Newsletter(
         ("Design Harbour", "hello@designharbour.example"),
         "<digest.designharbour.example>",
-        "{Buttons|Forms|Tables} that people understand – Nº $count",
+        "{Buttons|Forms|Tables} that people understand: Nº $count",
         "Good forms for tired travellers",
         ("A seat map in $minutes lines.", "How $feature was designed.", "Colours of $city."),
     ),
@@ -122,7 +122,7 @@ LISTS: tuple[tuple[str, str, str], ...] = (
         "engineering",
         "[engineering] RFC: $component for $service",
         "I wrote down how the $component could work for $service. Please comment by $weekday.\n\n"
-        "In short: less than $ms, no lock, and $pct fewer errors like \"$error\".\n",
+        'In short: less than $ms, no lock, and $pct fewer errors like "$error".\n',
     ),
 )
 
@@ -210,7 +210,8 @@ def out_of_office(sender: Person, to: Person, answers: str, date: int, random: R
         ("References", answers),
         ("Auto-Submitted", "auto-replied"),
     ]
-    text = f"I am out of the office until {back}.\nIn urgent cases call +44 20 7946 0{random.randint(100, 999)}.\n"
+    number = random.randint(100, 999)
+    text = f"I am out of the office until {back}.\nIn urgent cases call +44 20 7946 0{number}.\n"
     return compose.mail(head, compose.text(text))
 
 
@@ -246,5 +247,3 @@ def bounce(to: Person, failed: str, original: bytes, date: int, random: Random) 
 
 def _written(date: int) -> str:
     return format_datetime(datetime.fromtimestamp(date, UTC))
-
-

@@ -52,7 +52,7 @@ class Attachment:
 
 
 def document(name: str, lines: Sequence[str]) -> Attachment:
-    """A file with these lines in it, in the format its name asks for (pdf, xlsx, docx, csv, txt)."""
+    """A file with these lines in it, in the format of its name (pdf, xlsx, docx, csv, txt)."""
     ending = name.rpartition(".")[2]
     match ending:
         case "pdf":

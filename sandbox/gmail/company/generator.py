@@ -298,7 +298,9 @@ class _Company:
             date - 3 * HOUR,
         )
         inner = write_letter(original, self._random)
-        raw = special.forwarded(sender, to, inner, original.subject, date, self._random)
+        raw = special.forwarded(
+            sender, to, inner, subject=original.subject, date=date, random=self._random
+        )
         return [
             self._dispatch(original.date, inner, original.sender, [sender]),
             self._dispatch(date, raw, sender, [to]),

@@ -80,7 +80,10 @@ _TELLINGS = {
         9.4,
         ("customer", "support", "payments"),
         (
-            ("Hello,\n\n", " Two of them sent us their bank statements. Can you have a look today?"),
+            (
+                "Hello,\n\n",
+                " Two of them sent us their bank statements. Can you have a look today?",
+            ),
             ("Thank you for telling us, and I am sorry.\n\n", "\n\nPlease send me the bookings."),
             ("Hello all,\n\n", " Your terminal confirmed each payment twice, and we booked both."),
         ),
@@ -104,7 +107,11 @@ _TELLINGS = {
         ),
         0,
         ("Post-mortem PAY-482: payment-service timeouts", "Duration: 42 minutes"),
-        (KnownMail("platform", "The alert at 80 percent of the pool is live since this morning.", 3),),
+        (
+            KnownMail(
+                "platform", "The alert at 80 percent of the pool is live since this morning.", 3
+            ),
+        ),
     ),
     "Quayside: letter of intent": _Telling(
         4.1,
@@ -131,9 +138,7 @@ def _told(thread: MailThread) -> KnownThread:
             files = {name: (*telling.file_lines, sentence)}
         writer = writers[number % len(writers)]
         mails.append(KnownMail(writer, f"{before}{fact}{after}", 18.0, files))
-    return KnownThread(
-        thread.subject, telling.days_ago, thread.between, (*mails, *telling.then)
-    )
+    return KnownThread(thread.subject, telling.days_ago, thread.between, (*mails, *telling.then))
 
 
 _OWN_THREADS = (

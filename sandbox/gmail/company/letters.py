@@ -66,7 +66,7 @@ def program_of(person: Person) -> Program:
     """Which program a person writes with, always the same."""
     if person.email.endswith("@" + HOME_TEAM_DOMAIN):
         return "plain" if sum(person.email.encode()) % 9 == 0 else "gmail"
-    return ("outlook", "outlook", "apple")[sum(person.email.encode()) % 3]  # type: ignore[return-value]
+    return "apple" if sum(person.email.encode()) % 3 == 0 else "outlook"
 
 
 def write_letter(letter: Letter, random: Random) -> bytes:
@@ -91,7 +91,9 @@ def write_letter(letter: Letter, random: Random) -> bytes:
         head.append(("References", "\r\n ".join(earlier.message_id for earlier in chain)))
     content = _content(letter, program, random)
     if letter.attachments:
-        files = [compose.attached(f, encoded_words=program == "outlook") for f in letter.attachments]
+        files = [
+            compose.attached(f, encoded_words=program == "outlook") for f in letter.attachments
+        ]
         content = compose.multipart("mixed", [content, *files], random)
     return compose.mail(head, content)
 
@@ -136,7 +138,7 @@ def html_body(letter: Letter, depth: int = QUOTED_DEPTH) -> str:
         )
     if program == "apple":
         return (
-            f"{own}<div><br><blockquote type=\"cite\"><div>{attribution}</div><br>"
+            f'{own}<div><br><blockquote type="cite"><div>{attribution}</div><br>'
             f"<div>{quoted}</div></blockquote></div>"
         )
     return (
@@ -155,8 +157,11 @@ def _content(letter: Letter, program: Program, random: Random) -> compose.Entity
     logo = None
     if program == "outlook":
         # Outlook sends the company's logo with each mail, inside the signature.
-        logo = Attachment("image001.png", picture(Random(letter.sender.company), 48, 16),
-                          f"image001.png@01DC{random.getrandbits(32):08X}")
+        logo = Attachment(
+            "image001.png",
+            picture(Random(letter.sender.company), 48, 16),
+            f"image001.png@01DC{random.getrandbits(32):08X}",
+        )
         page = (
             '<html><head><meta http-equiv="Content-Type" content="text/html; charset=utf-8">'
             '<style type="text/css" style="display:none;"> P {margin-top:0;margin-bottom:0;} '

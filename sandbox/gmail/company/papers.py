@@ -18,7 +18,9 @@ def paper(name: str, words: Words) -> Attachment:
         words.fill("Subject: $feature, $component"),
         words.fill("Amount: $money, due within $minutes days"),
     ]
-    lines += [words.fill(f"{number}. $count passengers, $pct more than before") for number in (1, 2)]
+    lines += [
+        words.fill(f"{number}. $count passengers, $pct more than before") for number in (1, 2)
+    ]
     return document(name, lines)
 
 
@@ -27,7 +29,9 @@ def _table(name: str, words: Words) -> list[str]:
     if name.startswith("timetable"):
         rows = ["day;departure;arrival;route"]
         rows += [
-            words.fill(f"{day};{random.randint(6, 11):02d}:40;{random.randint(12, 20):02d}:10;$route")
+            words.fill(
+                f"{day};{random.randint(6, 11):02d}:40;{random.randint(12, 20):02d}:10;$route"
+            )
             for day in ("Monday", "Wednesday", "Friday", "Sunday")
         ]
         return rows

@@ -1,5 +1,7 @@
 """Mail with something a reader may stumble over: invitations, mails inside mails, old charsets."""
 
+# ruff: noqa: RUF001  (other alphabets are the point)
+
 import html
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -115,9 +117,7 @@ def invitation(organizer: Person, guests: list[Person], date: int, random: Rando
     return compose.mail(head, compose.multipart("mixed", parts, random))
 
 
-def foreign(
-    item: tuple[str, str, str, str, str], to: Person, date: int, random: Random
-) -> bytes:
+def foreign(item: tuple[str, str, str, str, str], to: Person, date: int, random: Random) -> bytes:
     """A plain mail in another charset, in its subject, its names and its text."""
     name, sender, charset, subject, text = item
     words = Words(random)
@@ -140,7 +140,7 @@ def foreign(
 
 
 def forwarded(
-    sender: Person, to: Person, original: bytes, subject: str, date: int, random: Random
+    sender: Person, to: Person, original: bytes, *, subject: str, date: int, random: Random
 ) -> bytes:
     """A mail that carries another one as an attachment."""
     told = compose.text(f"Hi {to.first_name},\n\nplease see the attached mail. Is that for you?\n")
@@ -160,8 +160,13 @@ def forwarded(
 def signed(sender: Person, to: Person, date: int, random: Random) -> bytes:
     """A mail with an OpenPGP signature beside its text (RFC 3156)."""
     words = Words(random)
-    told = compose.text(words.fill("Hi $name,\n\nthe key for $service is in the vault since $time.\n"
-                                   .replace("$name", to.first_name)))
+    told = compose.text(
+        words.fill(
+            "Hi $name,\n\nthe key for $service is in the vault since $time.\n".replace(
+                "$name", to.first_name
+            )
+        )
+    )
     block = "\r\n".join(
         [
             "-----BEGIN PGP SIGNATURE-----",

@@ -78,7 +78,7 @@ INSIDE = (
 # {Question about|Trouble with} the $component
 a: Hi,
 
-since the release on $weekday the $component of $service {answers slowly|drops requests|logs "$error"}.
+since the release on $weekday the $component of $service {is slow|drops requests|logs "$error"}.
 It takes $ms instead of $ms2. Does anybody know what changed?
 b: That was probably $ticket. We changed the $component2 as well, and the two do not get along.
 I can roll it back at $time.
@@ -88,8 +88,10 @@ a: Please do, thanks!
 # Numbers for $route
 a: Hello,
 
-can you send me the bookings for $route of the last quarter? I need them for the meeting with $customer.
-b: Attached. In short: $count percent more passengers with $feature, and $pct of them came back.
+can you send me the bookings for $route of the last quarter? I need them for the
+meeting with $customer.
+b: Attached. In short: $count percent more passengers with $feature, and $pct of them
+came back.
 % bookings-$booking.xlsx
 a: Great, that is more than I hoped for.
 """,
@@ -163,8 +165,8 @@ OUTSIDE = (
 # $feature for $route
 x: Dear Harbourline team,
 
-we would like to offer $feature on $route from {spring|summer|autumn} on. What would it cost, and how
-long would it take?
+we would like to offer $feature on $route from {spring|summer|autumn} on. What would it cost,
+and how long would it take?
 a: Thank you for asking. We can have it live within $count days; the price depends on how many
 passengers use it. Our offer is attached.
 % offer-$booking.pdf
@@ -177,8 +179,8 @@ x: Hello,
 
 a passenger wants to move booking $booking to another day, and your system says "$error".
 She travels on $weekday. Please help quickly.
-a: I moved it by hand, she gets a new ticket in the next minutes. The cause was our $component, it is
-fixed since $time.
+a: I moved it by hand, she gets a new ticket in the next minutes. The cause was our $component,
+it is fixed since $time.
 x: She has it. Thank you!
 """,
     """
