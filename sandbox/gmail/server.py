@@ -129,6 +129,9 @@ class GmailSandbox(SandboxServer):
     ) -> dict[str, str]:
         """The file of a person's own consent (kind ``authorized_user``).
 
+        google-auth reads it with ``Credentials(None, refresh_token=..., token_uri=...)``; its
+        ``from_authorized_user_info`` asks Google itself, whatever ``token_uri`` says.
+
         Args:
             user: Address of the person.
             scopes: What the person consented to.
