@@ -8,6 +8,7 @@ import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from email.errors import HeaderParseError
 from email.header import decode_header
 from email.message import Message as Part
 from email.parser import BytesHeaderParser, BytesParser
@@ -176,7 +177,7 @@ def decoded_header(value: str) -> str:
     pieces = []
     try:
         chunks = decode_header(unfolded)
-    except ValueError:  # malformed base64 in an encoded word; Gmail shows it as it is
+    except HeaderParseError:  # malformed base64 in an encoded word; Gmail shows it as it is
         return unfolded
     for chunk, charset in chunks:
         if isinstance(chunk, str):

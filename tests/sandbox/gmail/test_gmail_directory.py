@@ -49,9 +49,7 @@ def test_pages_hold_as_many_as_asked_for(admin: Caller) -> None:
 def test_somebody_who_leaves_while_a_client_pages_skips_nobody(
     admin: Caller, mailboxes: Mailboxes
 ) -> None:
-    admin.sandbox.after(
-        "directory.users.list", 1, lambda: mailboxes.organization.remove_user(ADA)
-    )
+    admin.sandbox.after("directory.users.list", 1, lambda: mailboxes.organization.remove_user(ADA))
     first = admin.get(PATH, customer="my_customer", maxResults=1)
     assert [user["primaryEmail"] for user in first["users"]] == [ADA]
     mailboxes.organization.add_user("boss@acme.example", "The Boss", is_admin=True)
