@@ -36,7 +36,7 @@ class Caller:
 
     def send(self, path: str, **parameters: Any) -> RawAnswer:
         """The whole answer to a GET; a path without a slash in front is below the user."""
-        query = urlencode({name: value for name, value in parameters.items()}, doseq=True)
+        query = urlencode(parameters, doseq=True)
         full = path if path.startswith("/") else f"/gmail/v1/users/{quote(self.user)}/{path}"
         return raw(self.sandbox, f"{full}?{query}" if query else full, token=self.token)
 

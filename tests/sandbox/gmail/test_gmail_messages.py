@@ -6,7 +6,8 @@ from gmail_clients import BOB, Caller, data_of, header
 from sandbox.gmail import Mailboxes
 
 WITH_FILE = (
-    b"From: x@out.example\r\nTo: bob@acme.example\r\nSubject: File\r\nMessage-ID: <f@out.example>\r\n"
+    b"From: x@out.example\r\nTo: bob@acme.example\r\nSubject: File\r\n"
+    b"Message-ID: <f@out.example>\r\n"
     b'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\n'
     b"Content-Type: text/plain; charset=UTF-8\r\n\r\nSee file.\r\n--b\r\n"
     b'Content-Type: application/pdf; name="a.pdf"\r\nContent-Disposition: attachment; '

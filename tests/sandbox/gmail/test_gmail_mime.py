@@ -103,7 +103,7 @@ def test_a_mail_inside_a_mail_keeps_its_own_parts_below_it(
     ("charset", "encoding", "text"),
     [
         ("iso-8859-1", "quoted-printable", "Überfahrt nach Gotland"),
-        ("windows-1252", "8bit", "Prix d’été, 40 €"),
+        ("windows-1252", "8bit", "Été… 40 €"),
         ("iso-2022-jp", "7bit", "フェリー"),
         ("koi8-r", "base64", "Паром"),
         ("utf-8", "base64", "⛴️ ferry"),
