@@ -43,9 +43,9 @@ _MARKS: Final = (
 
 def decode_text(data: bytes, charset: str | None) -> str:
     """The text of some bytes: by their mark, by the charset given, as UTF-8, as Windows-1252."""
-    for mark, encoding in _MARKS:
+    for mark, marked in _MARKS:
         if data.startswith(mark):
-            return data[len(mark) :].decode(encoding, "replace")
+            return data[len(mark) :].decode(marked, "replace")
     claimed = _codec(charset or "")
     for encoding in (claimed, "utf-8"):
         if encoding is None:

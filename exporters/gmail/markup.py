@@ -35,10 +35,9 @@ _SIGNATURES: Final = (
 )
 
 _OPENING: Final = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
-_UNCOUNTED: Final = frozenset(
-    ("br", "img", "hr", "input", "meta", "link", "area", "base", "col", "embed", "source", "wbr")
-    + ("p", "li", "td", "th", "tr", "dt", "dd", "option", "tbody", "thead")
-)
+_VOID: Final = "br img hr input meta link area base col embed source wbr"
+_UNCLOSED: Final = "p li td th tr dt dd option tbody thead"
+_UNCOUNTED: Final = frozenset(f"{_VOID} {_UNCLOSED}".split())
 _TABLE_TAG: Final = re.compile(
     r"<(/?)(?:table|tbody|thead|tfoot|tr|td|th|center|caption)\b[^<>]{0,5000}>", re.IGNORECASE
 )

@@ -151,15 +151,19 @@ def _mail(
     return MboxMail(raw, envelope, number)
 
 
-def gmail_message(mail: MboxMail) -> tuple[dict[str, Any], dict[str, str]]:
+def gmail_message(mail: MboxMail, *, prefix: str = "") -> tuple[dict[str, Any], dict[str, str]]:
     """A mail in the form of Gmail's `messages.get`, and names of its labels by id.
+
+    Args:
+        mail: The mail.
+        prefix: Part id of its root, for a mail within another.
 
     Raises:
         InvalidDataError: It is nested so deeply that it cannot be read.
     """
     try:
         parsed = message_from_bytes(mail.raw)
-        tree = _Tree().of(parsed, "")
+        tree = _Tree().of(parsed, prefix)
     except (RecursionError, MessageError, ValueError, LookupError, AttributeError) as error:
         raise InvalidDataError(
             f"The mail number {mail.number} of the file cannot be read: {type(error).__name__}.",

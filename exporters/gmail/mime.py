@@ -186,6 +186,22 @@ def is_inline_image(part: Part) -> bool:
     return bool(fields.raw("content-id")) and not disposition.startswith("attachment")
 
 
+def attachment_part(part: Part) -> AttachmentPart:
+    """A leaf as what it may be fetched and named by."""
+    body = _body(part)
+    identifier, size = body.get("attachmentId"), body.get("size")
+    data = _bytes(body.get("data"))
+    return AttachmentPart(
+        part_id=_part_id(part),
+        filename=filename(part),
+        mime_type=mime_type(part),
+        size=size if isinstance(size, int) and size >= 0 else len(data),
+        inline=is_inline_image(part),
+        attachment_id=identifier if isinstance(identifier, str) else None,
+        data=data or None,
+    )
+
+
 class MailReader:
     """Reads one tree.
 
@@ -292,33 +308,17 @@ class MailReader:
         return content
 
     def _attachment(self, root: Part, kind: str) -> MailContent:
-        body = _body(root)
-        identifier = body.get("attachmentId")
-        data = self._data(root)
-        size = body.get("size")
-        name = filename(root)
-        attachment = AttachmentPart(
-            part_id=_part_id(root),
-            filename=name,
-            mime_type=kind,
-            size=size if isinstance(size, int) and size >= 0 else len(data),
-            inline=is_inline_image(root),
-            attachment_id=identifier if isinstance(identifier, str) else None,
-            data=data or None,
+        attachment = attachment_part(root)
+        digest = self._sha256.get(attachment.part_id)
+        if digest is None and attachment.data:
+            digest = hashlib.sha256(attachment.data).hexdigest()
+        form = f"{attachment.filename}{' inline' * attachment.inline}"
+        return MailContent(
+            attachments=[attachment], digests=[(kind, form, digest or f"size {attachment.size}")]
         )
-        known = self._sha256.get(attachment.part_id)
-        digest = known or (hashlib.sha256(data).hexdigest() if data else f"size {attachment.size}")
-        form = f"{name}{' inline' * attachment.inline}"
-        return MailContent(attachments=[attachment], digests=[(kind, form, digest)])
 
     def _data(self, part: Part) -> bytes:
-        data = self._bodies.get(_part_id(part)) or _body(part).get("data")
-        if not isinstance(data, str):
-            return b""
-        try:
-            return decoded(data)
-        except ValueError:
-            return b""
+        return _bytes(self._bodies.get(_part_id(part)) or _body(part).get("data"))
 
 
 def _best(alternatives: list[MailContent]) -> MailContent | None:
@@ -347,6 +347,16 @@ def _is_stub(plain: int, rich: int, content: MailContent) -> bool:
 def _text_digest(text: str) -> str:
     """A hash of a text that ways of transport (line ends, a last blank line) do not change."""
     return hashlib.sha256(normalize_text(text).encode()).hexdigest()
+
+
+def _bytes(data: object) -> bytes:
+    """What a part carries; nothing where it is not base64."""
+    if not isinstance(data, str):
+        return b""
+    try:
+        return decoded(data)
+    except ValueError:
+        return b""
 
 
 def _part_id(part: Part) -> str:
