@@ -112,6 +112,8 @@ class HttpClient:
         credential_hosts: Further hosts that may get the credential: `files.example.com`, with a
             port where it is not the usual one, or `*.example.com` for every host below.
         headers: Further headers of every request.
+        short_lived: The credential is a token that dies within the hour; see
+            `Redactor.register_passing`.
     """
 
     def __init__(
@@ -121,11 +123,13 @@ class HttpClient:
         authorization: Authorization | None = None,
         credential_hosts: Sequence[str] = (),
         headers: Mapping[str, str] | None = None,
+        short_lived: bool = False,
     ) -> None:
         settings = caller.settings
         self._caller = caller
         self._settings = settings
         self._authorization = authorization or {}
+        self._register = redactor.register_passing if short_lived else redactor.register
         base = urlsplit(settings.base_url)
         self._base_url = settings.base_url.rstrip("/") + "/"
         self._base_host = base.netloc.lower()
@@ -401,7 +405,7 @@ class HttpClient:
         headers = authorization() if callable(authorization) else authorization
         allowed = self._may_have_credential(request.url)
         for name, value in headers.items():
-            redactor.register(value, value.rpartition(" ")[2])
+            self._register(value, value.rpartition(" ")[2])
             request.headers.pop(name, None)
             if allowed:
                 request.headers[name] = value

@@ -119,7 +119,7 @@ class GmailClient:
                     codes=GOOGLE_CODES,
                     renew=token.renew,
                 )
-                http = HttpClient(caller, authorization=token.headers)
+                http = HttpClient(caller, authorization=token.headers, short_lived=True)
                 self._directory = (GoogleDirectory(http), http, token)
             return self._directory[0]
 
@@ -172,7 +172,7 @@ class Mailbox:
             codes=GOOGLE_CODES,
             renew=self._token.renew,
         )
-        self._http = HttpClient(self._caller, authorization=self._token.headers)
+        self._http = HttpClient(self._caller, authorization=self._token.headers, short_lived=True)
 
     def profile(self) -> Mapping[str, Any]:
         """`emailAddress`, `messagesTotal` and `historyId` of the mailbox.

@@ -194,7 +194,7 @@ class AccessToken:
                 f"{_SERVICE} gave no access token.", hint="Make the credential anew."
             )
             raise self._refused from None
-        redactor.register(self._signed_in.token)
+        redactor.register_passing(self._signed_in.token)
 
     def _told(
         self, error: AuthenticationError | PermissionDeniedError
@@ -264,7 +264,6 @@ def _fields(given: str, what: str, needed: Sequence[str]) -> dict[str, Any]:
                 f"The {what} is neither JSON nor a file that can be read.",
                 hint="Give the whole JSON text, or the path of the file with it.",
             ) from None
-    redactor.register(text)
     try:
         fields = json.loads(text)
     except (ValueError, RecursionError):
