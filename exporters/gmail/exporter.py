@@ -170,7 +170,8 @@ class GmailExporter(BaseExporter):
         except PermissionDeniedError as error:
             if error.code not in _OF_THE_PERSON:
                 raise
-            yield Withheld(error.sentence(), everything=True)
+            reason = f"The mailbox of {partition.name} cannot be read. {error.sentence()}"
+            yield Withheld(reason, everything=True)
 
     def to_documents(self, record: RawRecord) -> Iterator[Document]:
         """See `exporters.gmail.documents`."""
