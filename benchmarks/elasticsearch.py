@@ -37,8 +37,9 @@ from stores.elasticsearch.templates import chunk_schema, document_schema, index_
 from stores.elasticsearch.vector_store import ElasticsearchVectorStore
 from stores.opening import open_vector_store
 from stores.settings import load_store_settings
+from tasks.context import SyncContext
 from tasks.options import SyncOptions
-from tasks.pipeline import SyncContext, sync_partition
+from tasks.pipeline import sync_partition
 from tasks.stores import Stores, open_stores
 
 SOURCE: Final = "bench"

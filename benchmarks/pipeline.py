@@ -31,8 +31,9 @@ from benchmarks.made_up_source import (
 )
 from stores.opening import open_vector_store
 from stores.settings import load_store_settings
+from tasks.context import SyncContext
 from tasks.options import SyncOptions
-from tasks.pipeline import SyncContext, sync_partition
+from tasks.pipeline import sync_partition
 from tasks.stores import Stores, open_stores
 
 PHASES: Final = ("first load", "no change", "5 % changed")

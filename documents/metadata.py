@@ -57,6 +57,10 @@ NOT_EMBEDDED: Final = "not_embedded"
 For what is worth keeping but says next to nothing ("Ada has joined the channel"): as vectors, a
 thousand of these would crowd out real answers."""
 
+COPIES: Final = "copies"
+"""Entry of `extra`: what each of several records adds to a document that they make together, such
+as a mail in many mailboxes. Each has an `access` of its own: to others it is not shown."""
+
 RUN_FIELDS: Final = frozenset({"ingestion_timestamp", "run_id", "raw_ref"})
 """Fields that tell of the run that wrote a document, not of the document."""
 

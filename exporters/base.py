@@ -2,7 +2,7 @@
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from documents.errors import ConfigurationError
 from exporters.changes import Change, Cursor, Failure, Listed, RawRecord, Upsert
+from exporters.loading import loaded
 
 _log = logging.getLogger(__name__)
 
@@ -231,12 +232,11 @@ class BaseExporter(ABC):
             if partition.unreadable:
                 _log.warning("%s is left out. %s", partition.name, partition.unreadable)
                 continue
-            for change in self.pull(partition, None):
-                for said in change.load() if isinstance(change, Listed) else (change,):
-                    if isinstance(said, Upsert):
-                        yield from self.to_documents(said.record)
-                    elif isinstance(said, Failure):
-                        _log.warning("An item of %s is left out. %s", partition.name, said.error)
+            for said in _fetched(self.pull(partition, None)):
+                if isinstance(said, Upsert):
+                    yield from self.to_documents(said.record)
+                elif isinstance(said, Failure):
+                    _log.warning("An item of %s is left out. %s", partition.name, said.error)
 
     def fetch(self, partition: Partition, entity: str, external_id: str) -> Iterator[Change] | None:
         """Asks again for one item: to retry a dead letter, or to prove that it is gone.
@@ -252,3 +252,20 @@ class BaseExporter(ABC):
 
     def close(self) -> None:  # noqa: B027 (most exporters hold nothing)
         """Gives back connections. Harmless when called twice."""
+
+
+def _fetched(changes: Iterable[Change]) -> Iterator[Change]:
+    """Changes, with listed items fetched, and what belongs to them."""
+    waiting: list[Listed] = []
+    for change in changes:
+        if isinstance(change, Listed):
+            waiting.append(change)
+            most = change.load_many.at_most if change.load_many is not None else 1
+            if len(waiting) < most:
+                continue
+        yield from _fetched(loaded(waiting)) if waiting else ()
+        waiting = []
+        if not isinstance(change, Listed):
+            yield change
+    if waiting:
+        yield from _fetched(loaded(waiting))

@@ -1,8 +1,8 @@
 """What the invented company's Slack, mail and tickets tell together.
 
-The demo's searches cross sources, so the sandboxes of the sources have to speak of the same things:
-a customer's mail names a ticket, the ticket names the incident that Slack talked about. What is said
-in more than one of them is here; each sandbox words the rest in its own way.
+The demo's searches cross sources, so the sandboxes of the sources have to speak of the same
+things: a customer's mail names a ticket, the ticket names the incident that Slack talked about.
+What is said in more than one of them is here; each sandbox words the rest in its own way.
 """
 
 from dataclasses import dataclass

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from langchain_core.documents import Document
 
+from documents.metadata import COPIES
 from documents.principals import DENY_ALL
 from stores.base import ChunkHit, DocumentIndex, SearchFilter, VectorStore
 from stores.fusion import Fusion, Ranking, default_fusion
@@ -194,10 +195,9 @@ class HybridSearch:
             for identifier, score in page:
                 document = documents.get(identifier)
                 if document is not None and may_see(document, request.where.principals):
+                    shown = _without_others_copies(document, request.where.principals)
                     chunk = chunks.get(identifier)
-                    results.append(
-                        _result(document, score, request.terms, identifier in words, chunk)
-                    )
+                    results.append(_result(shown, score, request.terms, identifier in words, chunk))
                     if len(results) == request.limit:
                         return results
         return results
@@ -226,6 +226,16 @@ def _result(
         end=end,
         snippet=shown,
     )
+
+
+def _without_others_copies(document: Document, principals: frozenset[str] | None) -> Document:
+    """A document without what only copies of other people say of it (their labels of a mail)."""
+    extra = document.metadata.get("extra") or {}
+    if principals is None or COPIES not in extra:
+        return document
+    own = [copy for copy in extra[COPIES] if not principals.isdisjoint(copy.get("access") or ())]
+    metadata = {**document.metadata, "extra": {**extra, COPIES: own}}
+    return type(document)(id=document.id, page_content=document.page_content, metadata=metadata)
 
 
 def may_see(document: Document, principals: frozenset[str] | None) -> bool:

@@ -1,14 +1,19 @@
 """What travels through the pipeline: batches of changes, and what is to be written for them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from threading import Event
+from typing import Any
 
 import orjson
+from langchain_core.documents import Document
 
 from documents.chunks import ChunkedDocument
 from documents.fingerprints import fingerprint
 from exporters.changes import (
     AccessChange,
+    Children,
+    CopyChange,
     Cursor,
     Delete,
     Failure,
@@ -18,7 +23,7 @@ from exporters.changes import (
 )
 from exporters.errors import InvalidDataError
 from exporters.redaction import redactor
-from stores.ledger.types import LedgerBatch
+from stores.ledger.types import Copy, LedgerBatch
 from tasks.results import Counts
 
 
@@ -48,7 +53,7 @@ class Swept(Delete):
     """
 
 
-Item = EncodedUpsert | Seen | Delete | AccessChange | Failure
+Item = EncodedUpsert | Seen | Delete | Children | AccessChange | CopyChange | Failure
 
 
 @dataclass(slots=True)
@@ -92,6 +97,10 @@ class WriteBatch:
         new_ids: Which of them no store holds yet.
         access: Documents of which access alone moved.
         deleted: Documents to delete.
+        copies: Copies of shared documents that are new or moved.
+        copies_gone: Copies that are no more, by document id and record key.
+        copy_fields: What is to be replaced of copies (`access`, or entries of `entry`), likewise.
+        rewritten: Stored documents of which metadata alone moved.
         refused: Documents that are not to be written, because they cannot be embedded.
         vectors: Newly made vectors by text hash, to cache.
         ledger: What the ledger is to remember.
@@ -104,6 +113,10 @@ class WriteBatch:
     new_ids: set[str] = field(default_factory=set)
     access: dict[str, list[str]] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
+    copies: list[Copy] = field(default_factory=list)
+    copies_gone: set[tuple[str, str]] = field(default_factory=set)
+    copy_fields: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
+    rewritten: list[Document] = field(default_factory=list)
     refused: dict[str, Refusal] = field(default_factory=dict)
     vectors: dict[str, bytes] = field(default_factory=dict)
     counts: Counts = field(default_factory=Counts)
@@ -117,6 +130,9 @@ class WriteBatch:
             self.documents
             or self.access
             or self.deleted
+            or self.copies
+            or self.copies_gone
+            or self.copy_fields
             or ledger.records
             or ledger.seen
             or ledger.documents
@@ -133,8 +149,10 @@ def item_key(item: Item) -> str | None:
     match item:
         case EncodedUpsert():
             return item.record.key
-        case Seen() | Delete():
+        case Seen() | Delete() | CopyChange():
             return item.key
+        case Children():
+            return None
         case _:
             if item.entity is None or item.external_id is None:
                 return None

@@ -7,8 +7,9 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
+from tasks.bad_items import TooManyFailuresError
 from tasks.batches import ChangeBatch, WriteBatch
-from tasks.transform import TooManyFailuresError, Transformer
+from tasks.transform import Transformer
 
 _QUEUED_BATCHES: Final = 1
 _POLL_SECONDS: Final = 0.1

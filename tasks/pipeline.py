@@ -10,22 +10,22 @@ and by bytes, so memory does not grow with the source. Plain Python: Prefect wra
 it.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from threading import Event
 from time import monotonic
 from typing import Final
 
 from documents.errors import DataGettersError
-from exporters.base import BaseExporter, Partition
+from exporters.base import Partition
 from exporters.caller import CallUsage, track_calls
 from exporters.changes import (
     AccessChange,
     Change,
     Checkpoint,
+    Children,
     Complete,
     ContainerChange,
+    CopyChange,
     Cursor,
     Delete,
     Failure,
@@ -34,10 +34,10 @@ from exporters.changes import (
     Upsert,
     Withheld,
 )
-from exporters.errors import CursorExpiredError, ExportError, Severity
+from exporters.errors import CursorExpiredError
 from exporters.limiter import WaitInterruptedError
+from exporters.loading import loaded
 from exporters.redaction import redactor
-from stores.ledger.leases import Lease
 from stores.ledger.types import DeadLetter
 from tasks.batches import (
     ChangeBatch,
@@ -48,52 +48,20 @@ from tasks.batches import (
     encoded,
     item_key,
 )
+from tasks.context import SyncContext
 from tasks.conveyor import Conveyor
 from tasks.garbage import patient_collector
-from tasks.options import SyncOptions
-from tasks.results import PartitionOutcome, PartitionResult, Progress
-from tasks.stores import Stores
+from tasks.results import PartitionOutcome, PartitionResult
+from tasks.shared_documents import SharedDocuments
 from tasks.sweep import Sweeper
-from tasks.transform import Processing, Transformer, stored_version
+from tasks.transform import Transformer
+from tasks.versions import is_current
 from tasks.writer import PartitionRewriter, Writer
 
 _WAITING_TOGETHER: Final = 500
 """Listed items, and what follows them, that wait until their versions are looked up together."""
 
 _Waiting = Item | Listed | Checkpoint
-
-
-@dataclass(frozen=True, kw_only=True)
-class SyncContext:
-    """What the partitions of one run share.
-
-    Attributes:
-        exporter: The source.
-        connection: The account or tenant.
-        connection_id: The ledger's id of it.
-        stores: Where to.
-        options: How.
-        run_id: This run, also in the documents it writes.
-        store_name: The document type.
-        custom: The source's own processing step.
-        lease: What lets this run write.
-        progress: Told after each commit.
-        on_wait: Told about once a second while a call waits: seconds left, and for what.
-        stop: When set, partitions stop at their next change and in the middle of a wait.
-    """
-
-    exporter: BaseExporter
-    connection: str
-    connection_id: int
-    stores: Stores
-    options: SyncOptions
-    run_id: str
-    store_name: str
-    custom: Processing | None = None
-    lease: Lease | None = None
-    progress: Progress | None = None
-    on_wait: Callable[[str, float, str], None] | None = None
-    stop: Event = field(default_factory=Event)
 
 
 class PartitionFailedError(DataGettersError):
@@ -161,6 +129,7 @@ class _PartitionSync:
         self._withheld: Withheld | None = None
         self._known_before = True
         self._generation = self._state.generation
+        self._shared = SharedDocuments.of(context.exporter, context.stores, context.connection_id)
         self._conveyor: Conveyor
         self._usage: CallUsage
 
@@ -204,8 +173,13 @@ class _PartitionSync:
 
     def _pulled(self, cursor: Cursor | None) -> Iterator[Change]:
         """What the source says. When it fails, what it said before is committed first."""
-        try:
+        with self._committing_before_failing():
             yield from self._context.exporter.pull(self._partition, cursor)
+
+    @contextmanager
+    def _committing_before_failing(self) -> Iterator[None]:
+        try:
+            yield
         except Exception:
             self._flush()
             self._conveyor.drain()
@@ -251,7 +225,7 @@ class _PartitionSync:
             self._settle()
 
     def _item(
-        self, change: Upsert | Delete | AccessChange | Failure | Checkpoint
+        self, change: Upsert | Delete | Children | AccessChange | CopyChange | Failure | Checkpoint
     ) -> Item | Checkpoint:
         match change:
             case Upsert():
@@ -263,35 +237,39 @@ class _PartitionSync:
     def _settle(self) -> None:
         """Looks up the versions of listed items together, and fetches those that moved."""
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        self._resolve(waiting)
+
+    def _resolve(self, waiting: Sequence[_Waiting]) -> None:
         listed = [item.key for item in waiting if isinstance(item, Listed)]
         known = (
             {}
             if self._context.options.refetch or not listed
             else self._ledger.known(self._context.connection_id, listed)
         )
+        moved: dict[str, Listed] = {}
         for item in waiting:
             if not isinstance(item, Listed):
+                if moved and (isinstance(item, Checkpoint) or item_key(item) in {None, *moved}):
+                    self._load(moved.values())
+                    moved = {}
                 self._add(item)
-                continue
-            state = known.get(item.key)
-            version = stored_version(self._context.exporter, item.version)
-            if state is not None and state.version == version:
+            elif is_current(self._context.exporter, item, known.get(item.key)):
                 self._add(Seen(item.key))
             else:
-                self._load(item)
+                moved[item.key] = item
+        self._load(moved.values())
 
-    def _load(self, listed: Listed) -> None:
-        try:
-            for change in listed.load():
-                match change:
-                    case Upsert() | Delete() | AccessChange() | Failure():
-                        self._add(self._item(change))
-                    case _:
-                        raise TypeError(f"{type(change).__name__} cannot come out of Listed.load")
-        except ExportError as error:
-            if error.severity is not Severity.ITEM:
-                raise
-            self._add(Failure(error=error, entity=listed.entity, external_id=listed.external_id))
+    def _load(self, moved: Iterable[Listed]) -> None:
+        """Fetches items, and then what belongs to them, where that moved."""
+        belonging: list[_Waiting] = []
+        with self._committing_before_failing():
+            for said in loaded(moved):
+                if isinstance(said, Listed):
+                    belonging.append(said)
+                else:
+                    self._add(self._item(said))
+        if belonging:
+            self._resolve(belonging)
 
     def _add(self, item: Item | Checkpoint) -> None:
         options = self._context.options
@@ -344,6 +322,7 @@ class _PartitionSync:
             generation=self._generation,
             custom=self._context.custom,
             lease=self._context.lease,
+            shared=self._shared,
         )
         match change:
             case MembershipChange():
@@ -353,6 +332,8 @@ class _PartitionSync:
                     change.members,
                     as_of=change.as_of,
                 )
+            case ContainerChange() if self._shared is not None:
+                raise TypeError("a document that records share is in none of their containers")
             case ContainerChange():
                 counts.changed += rewriter.change_container(change.container, change.extra)
             case AccessChange():
@@ -414,6 +395,7 @@ class _PartitionSync:
             lease=context.lease,
             counts=self._result.counts,
             max_refused=context.options.max_consecutive_failures,
+            shared=self._shared,
         )
 
         def write(batch: WriteBatch) -> None:

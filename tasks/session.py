@@ -19,9 +19,9 @@ from exporters.base import BaseExporter, Partition
 from exporters.limiter import WaitInterruptedError
 from exporters.registry import SourceManifest, source
 from exporters.settings import load_settings
+from tasks.context import SyncContext
 from tasks.credentials import find_credentials
 from tasks.options import SyncOptions
-from tasks.pipeline import SyncContext
 from tasks.reporting import PartitionProgressed, Waiting, tell
 from tasks.results import PartitionOutcome, PartitionResult
 from tasks.stores import Stores, open_stores

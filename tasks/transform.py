@@ -17,20 +17,22 @@ from documents.fingerprints import access_hash
 from documents.principals import normalize_access
 from documents.times import now_iso
 from exporters.base import BaseExporter, Partition
-from exporters.changes import AccessChange, Delete, Failure, RawRecord
-from exporters.errors import ExportError, InvalidDataError
+from exporters.changes import AccessChange, Children, CopyChange, Delete, Failure, RawRecord
+from exporters.errors import InvalidDataError
 from exporters.redaction import redactor
 from processing.chunking import chunk_documents
 from processing.metadata import convert_to_ai_documents, fingerprints
 from processing.text import normalize, truncate
 from stores.ledger.known import KnownRecord
 from stores.ledger.types import (
+    Copy,
     DeadLetter,
     KnownDocument,
     LedgerBatch,
     RecordState,
 )
 from stores.raw.types import RawRow
+from tasks.bad_items import TooManyFailuresError, as_export_error, check_ids
 from tasks.batches import (
     ChangeBatch,
     EncodedUpsert,
@@ -43,8 +45,11 @@ from tasks.batches import (
 )
 from tasks.embedding import Embedder
 from tasks.options import SyncOptions
+from tasks.removal import Remover
 from tasks.results import Counts
+from tasks.shared_documents import own_copy
 from tasks.stores import Stores
+from tasks.versions import stored_version
 
 Processing = Callable[[Iterable[Document]], Iterator[Document]]
 """A source's own step, from `processing.custom`."""
@@ -104,6 +109,9 @@ class Transformer:
         self._embedder = (
             Embedder(stores.embeddings, stores.ledger) if stores.embeddings is not None else None
         )
+        self._remover = Remover(
+            stores.ledger, connection_id, shares_documents=exporter.shares_documents
+        )
         self._resolves_seen = resolves_seen
         self._consecutive_failures = 0
         self._in_flight: deque[tuple[Event, frozenset[str]]] = deque()
@@ -119,7 +127,8 @@ class Transformer:
             EmbeddingError: The embedding model fails.
         """
         keys = [key for key in map(item_key, batch.items) if key is not None]
-        self._wait_for(keys)
+        parents = _parents(batch.items)
+        self._wait_for([*keys, *parents])
         known = self._stores.ledger.known(self._connection_id, keys)
         write = WriteBatch(
             ledger=LedgerBatch(
@@ -147,6 +156,10 @@ class Transformer:
                     self._seen(write, item.key, known)
                 case Delete():
                     self._delete(write, item, known)
+                case Children():
+                    self._remover.unlisted_children(write, item)
+                case CopyChange():
+                    self._change_copy(write, item, known)
                 case AccessChange():
                     if not self._change_access(write, item, known):
                         continue
@@ -155,7 +168,7 @@ class Transformer:
         written = {document.document.id for document in write.documents}
         # A document that another record of the batch brings now is not deleted with its old one.
         write.deleted = [identifier for identifier in write.deleted if identifier not in written]
-        self._in_flight.append((_event(write), frozenset(keys)))
+        self._in_flight.append((_event(write), frozenset([*keys, *parents])))
         return write
 
     def _land(
@@ -182,10 +195,11 @@ class Transformer:
         record = item.record
         try:
             documents = list(self._process(self._exporter.to_documents(record), raw_ref))
-            _check_ids(record, documents)
+            check_ids(record, documents)
+            copies = self._copies(record, documents)
         except Exception as error:  # noqa: BLE001 (one bad item is a dead letter, not the run)
             failure = Failure(
-                error=_as_export_error(error, record),
+                error=as_export_error(error, record),
                 entity=record.entity,
                 external_id=record.external_id,
                 url=record.url,
@@ -193,7 +207,13 @@ class Transformer:
             self._fail(write, failure, raw_ref)
             return []
         self._consecutive_failures = 0
-        return list(self._compare(write, item, documents, known, raw_ref))
+        return list(self._compare(write, item, documents, copies, known=known, raw_ref=raw_ref))
+
+    def _copies(self, record: RawRecord, documents: Iterable[Document]) -> dict[str, Copy]:
+        """What a record adds to its documents, by id, where documents are shared."""
+        if not self._exporter.shares_documents:
+            return {}
+        return {document.id or "": own_copy(document, record.key) for document in documents}
 
     def _embed(self, write: WriteBatch, fresh: Sequence[Document]) -> None:
         """Cuts documents into chunks and sets their vectors, where anything is embedded."""
@@ -237,6 +257,8 @@ class Transformer:
         write: WriteBatch,
         item: EncodedUpsert,
         documents: Sequence[Document],
+        copies: Mapping[str, Copy],
+        *,
         known: KnownRecord | None,
         raw_ref: str,
     ) -> Iterator[Document]:
@@ -249,17 +271,20 @@ class Transformer:
             now = KnownDocument(identifier, metadata["content_hash"], metadata["access_hash"])
             after.append(now)
             was = before.pop(identifier, None)
+            if identifier in copies and was != now:
+                write.copies.append(copies[identifier])
             if was is None or was.content_hash != now.content_hash:
                 if was is None:
                     write.new_ids.add(identifier)
                 yield document
+            elif was.access_hash != now.access_hash and identifier in copies:
+                continue  # counted where it is merged
             elif was.access_hash != now.access_hash:
                 write.access[identifier] = metadata["access"]
                 write.counts.access_changed += 1
             else:
                 write.counts.unchanged += 1
-        write.deleted.extend(before)
-        write.counts.deleted += len(before)
+        self._remover.documents(write, item.record.key, list(before))
         write.ledger.records.append(self._state(item, tuple(after), raw_ref))
         write.ledger.resolved.append(item.record.key)
 
@@ -276,6 +301,7 @@ class Transformer:
             documents=documents,
             raw_ref=raw_ref,
             url=record.url,
+            parent=record.parent,
         )
 
     def _is_unmoved(self, item: EncodedUpsert, known: KnownRecord | None) -> bool:
@@ -323,9 +349,17 @@ class Transformer:
         if state is not None and isinstance(item, Swept) and self._is_elsewhere(state):
             return
         if state is not None:
-            write.deleted.extend(document.id for document in state.documents)
-            write.counts.deleted += len(state.documents)
-            write.ledger.deleted.append(item.key)
+            self._remover.records(write, [state])
+
+    def _change_copy(
+        self, write: WriteBatch, item: CopyChange, known: Mapping[str, KnownRecord]
+    ) -> None:
+        """Replaces fields of a record's copy; nothing where the record is not known (any more)."""
+        if not self._exporter.shares_documents:
+            raise TypeError(f"{type(self._exporter).__name__} shares no documents")
+        if (state := known.get(item.key)) is not None:
+            for document in state.documents:
+                write.copy_fields[document.id, item.key] = {"entry": dict(item.copy)}
 
     def _is_elsewhere(self, state: KnownRecord) -> bool:
         """Whether a record was seen after all since it was found missing."""
@@ -356,8 +390,11 @@ class Transformer:
         new_hash = access_hash(access)
         moved = [document for document in state.documents if document.access_hash != new_hash]
         for document in moved:
-            write.access[document.id] = access
-        write.counts.access_changed += len(moved)
+            if self._exporter.shares_documents:
+                write.copy_fields[document.id, state.key] = {"access": access}
+            else:
+                write.access[document.id] = access
+                write.counts.access_changed += 1
         write.ledger.documents[state.key] = tuple(
             replace(document, access_hash=new_hash) for document in state.documents
         )
@@ -442,51 +479,18 @@ class Transformer:
                 self.wait(done)
 
 
-class TooManyFailuresError(ExportError):
-    """Item after item failed, so the fault is not the items'.
-
-    Attributes:
-        unwritten: The dead letters of the batch that is given up, without its cursor; None where
-            they are written.
-    """
-
-    def __init__(self, message: str, unwritten: WriteBatch | None = None) -> None:
-        super().__init__(
-            message, hint="See `data-getters failures list`; the partition goes on in the next run."
-        )
-        self.unwritten = unwritten
-
-
-def stored_version(exporter: BaseExporter, version: str | None) -> str | None:
-    """A version as the ledger keeps it: a newer transformation makes every version look moved."""
-    return None if version is None else f"{exporter.transform_version}|{version}"
-
-
-def _check_ids(record: RawRecord, documents: Sequence[Document]) -> None:
-    """Makes sure that the documents of a record can be told apart.
-
-    Raises:
-        InvalidDataError: One has no id, or two have the same.
-    """
-    ids = {document.id for document in documents}
-    if len(ids) < len(documents) or not all(ids):
-        raise InvalidDataError(
-            f"The {record.entity} {record.external_id} became documents without ids of their own.",
-            external_id=record.external_id,
-        )
+def _parents(items: Iterable[Item]) -> set[str]:
+    """Keys of the records that items belong to."""
+    found = set()
+    for item in items:
+        if isinstance(item, Children):
+            found.add(item.parent)
+        elif isinstance(item, EncodedUpsert) and item.record.parent is not None:
+            found.add(item.record.parent)
+    return found
 
 
 def _event(write: WriteBatch) -> Event:
     if write.done is None:
         write.done = Event()
     return write.done
-
-
-def _as_export_error(error: Exception, record: RawRecord) -> ExportError:
-    if isinstance(error, ExportError):
-        return error
-    return InvalidDataError(
-        f"The {record.entity} {record.external_id} could not be made a document: "
-        f"{type(error).__name__}: {error}",
-        external_id=record.external_id,
-    )

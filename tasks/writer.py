@@ -6,8 +6,9 @@ again, by id, with the same result.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from langchain_core.documents import Document
 
@@ -19,13 +20,13 @@ from stores.errors import StoreError
 from stores.ledger.known import KnownRecord
 from stores.ledger.leases import Lease
 from stores.ledger.types import KnownDocument, LedgerBatch
+from tasks.bad_items import TooManyFailuresError
 from tasks.batches import Refusal, WriteBatch
 from tasks.results import Counts
+from tasks.shared_documents import SharedDocuments
 from tasks.stores import Stores
-from tasks.transform import Processing, TooManyFailuresError, Transformer
-
-_NOTHING: Final = "0" * 32
-"""The fingerprint of what the stores do not hold: nothing that comes equals it."""
+from tasks.transform import Processing, Transformer
+from tasks.versions import NOTHING
 
 
 class Writer:
@@ -40,6 +41,7 @@ class Writer:
         lease: Lease | None,
         counts: Counts,
         max_refused: int,
+        shared: SharedDocuments | None = None,
     ) -> None:
         """Prepares a writer.
 
@@ -50,7 +52,9 @@ class Writer:
             lease: What lets this run write; checked with every batch.
             counts: Added to after each commit.
             max_refused: Documents refused in a row that stop the partition.
+            shared: Merges documents that several records make, where the source has such.
         """
+        self._shared = shared
         self._stores = stores
         self._transformer = transformer
         self._connection_id = connection_id
@@ -71,7 +75,9 @@ class Writer:
         if not batch.empty:
             if self._lease is not None:
                 self._lease.check()
-            with self._stores.atomic():
+            with self._merged(batch), self._stores.atomic():
+                if self._shared is not None:
+                    self._shared.merge(batch)
                 refused = {**batch.refused, **self._write_stores(batch)}
                 stop = self._too_many(batch, refused)
                 if stop is not None:
@@ -87,6 +93,12 @@ class Writer:
         if batch.done is not None:
             batch.done.set()
 
+    def _merged(self, batch: WriteBatch) -> AbstractContextManager[None]:
+        """Keeps other partitions from merging the same documents until this batch is written."""
+        if self._shared is None or not (batch.copies or batch.copies_gone or batch.copy_fields):
+            return nullcontext()
+        return self._stores.ledger.merging(self._connection_id)
+
     def _write_stores(self, batch: WriteBatch) -> dict[str, Refusal]:
         """Writes documents, vectors, access and deletes; returns what was refused, by id."""
         index, vectors = self._stores.index, self._stores.vectors
@@ -98,6 +110,10 @@ class Writer:
                 failures += vectors.write(
                     [item for item in batch.documents if item.document.id not in refused]
                 )
+        if batch.rewritten:
+            failures += index.write(batch.rewritten)
+            if vectors is not None:
+                failures += vectors.update_metadata(batch.rewritten)
         if batch.access:
             failures += index.update_access(batch.access)
             if vectors is not None:
@@ -154,7 +170,7 @@ class Writer:
                 continue
             ledger.records[number] = replace(
                 record,
-                payload_hash=_NOTHING,
+                payload_hash=NOTHING,
                 version=None,
                 documents=_forgotten(record.documents, refused),
             )
@@ -190,7 +206,7 @@ def _forgotten(
 ) -> tuple[KnownDocument, ...]:
     """Documents of which the refused ones have no fingerprint."""
     return tuple(
-        replace(document, content_hash=_NOTHING, access_hash=_NOTHING)
+        replace(document, content_hash=NOTHING, access_hash=NOTHING)
         if document.id in refused
         else document
         for document in documents
@@ -208,7 +224,9 @@ class PartitionRewriter:
         generation: int,
         custom: Processing | None,
         lease: Lease | None,
+        shared: SharedDocuments | None = None,
     ) -> None:
+        self._shared = shared
         self._stores = stores
         self._partition_id = partition_id
         self._generation = generation
@@ -236,21 +254,43 @@ class PartitionRewriter:
             ]
             if not moved:
                 continue
+            if self._shared is not None:
+                changed += self._change_copies(self._shared, page, new, new_hash)
+                continue
             with self._stores.atomic():
                 failures = self._stores.index.update_access(dict.fromkeys(moved, new))
                 if self._stores.vectors is not None:
                     failures += self._stores.vectors.update_access(dict.fromkeys(moved, new))
                 _insist(failures)
-                self._commit(
-                    {
-                        record.key: tuple(
-                            replace(document, access_hash=new_hash) for document in record.documents
-                        )
-                        for record in page
-                    }
-                )
+                self._commit(_with_access(page, new_hash))
             changed += len(moved)
         return changed
+
+    def _change_copies(
+        self, shared: SharedDocuments, page: Sequence[KnownRecord], access: list[str], new_hash: str
+    ) -> int:
+        """Gives the copies of records one access list; returns how many documents that moved."""
+        ledger = self._stores.ledger
+        batch = WriteBatch(
+            ledger=LedgerBatch(
+                partition_id=self._partition_id,
+                generation=self._generation,
+                documents=_with_access(page, new_hash),
+            ),
+            copy_fields={
+                (document.id, record.key): {"access": access}
+                for record in page
+                for document in record.documents
+            },
+        )
+        with ledger.merging(shared.connection_id), self._stores.atomic():
+            shared.merge(batch)
+            failures = self._stores.index.write(batch.rewritten)
+            if self._stores.vectors is not None:
+                failures += self._stores.vectors.update_metadata(batch.rewritten)
+            _insist(failures)
+            ledger.commit(batch.ledger, lease=self._lease)
+        return batch.counts.access_changed
 
     def change_container(self, container: Mapping[str, Any], extra: Mapping[str, Any]) -> int:
         """Gives every document a new container and entries of `extra`.
@@ -269,7 +309,7 @@ class PartitionRewriter:
             rewritten: dict[str, Document] = {}
             for identifier, document in self._stores.index.get(list(known)).items():
                 new = self._with_container(document, container, extra)
-                if known[identifier] not in {new.metadata["content_hash"], _NOTHING}:
+                if known[identifier] not in {new.metadata["content_hash"], NOTHING}:
                     rewritten[identifier] = new
             if not rewritten:
                 continue
@@ -300,6 +340,16 @@ class PartitionRewriter:
         if self._custom is not None:
             [new] = self._custom([new])
         return with_metadata(new, content_hash=content_hash(new))
+
+
+def _with_access(
+    page: Iterable[KnownRecord], new_hash: str
+) -> dict[str, tuple[KnownDocument, ...]]:
+    """The documents of records under a new access list."""
+    return {
+        record.key: tuple(replace(d, access_hash=new_hash) for d in record.documents)
+        for record in page
+    }
 
 
 def _insist(failures: Sequence[WriteFailure]) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, bindparam, case, delete, func, select, u
 from documents.fingerprints import fingerprint
 from stores.errors import StoreError
 from stores.ledger.backend import Backend, BulkInsert, micros_now
+from stores.ledger.copies import CopyBook
 from stores.ledger.leases import Lease
 from stores.ledger.packing import clean_text, pack_documents, pack_hash, pack_time
 from stores.ledger.records import RecordReader
@@ -54,9 +55,10 @@ _RESOLVE: Final = delete(dead_letters).where(
 class BatchWriter:
     """Commits the batches of a ledger."""
 
-    def __init__(self, backend: Backend, reader: RecordReader) -> None:
+    def __init__(self, backend: Backend, reader: RecordReader, copies: CopyBook) -> None:
         self._backend = backend
         self._reader = reader
+        self._copies = copies
         self._upsert = _upsert_records(backend)
         self._add_files = backend.insert(raw_files).on_conflict_do_nothing()
         self._set_aside = _upsert_dead_letters(backend)
@@ -79,6 +81,10 @@ class BatchWriter:
                 self._see(connection, scope, batch)
             if batch.documents:
                 self._set_documents(connection, partition.connection_id, batch)
+            if batch.copies_gone:
+                self._copies.forget(connection, partition.connection_id, batch.copies_gone)
+            if batch.copies:
+                self._copies.write(connection, partition.connection_id, batch.copies)
             if batch.resolved:
                 connection.execute(_RESOLVE, {**scope, "keys": batch.resolved})
             if batch.dead_letters:
@@ -152,6 +158,7 @@ class BatchWriter:
                     file_id,
                     row_number,
                     record.url and clean_text(record.url),
+                    record.parent,
                 )
             )
         self._upsert.execute(connection, rows)

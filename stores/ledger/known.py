@@ -23,6 +23,7 @@ class KnownRecord:
         key: Its name within the connection.
         version: The vendor's version mark.
         url: Where a person opens it.
+        parent: Key of the record it belongs to.
     """
 
     __slots__ = (
@@ -39,6 +40,7 @@ class KnownRecord:
         "generation",
         "id",
         "key",
+        "parent",
         "partition_id",
         "url",
         "version",
@@ -68,6 +70,7 @@ class KnownRecord:
         self._raw_file_id: int | None
         self._raw_row: int | None
         self.url: str | None
+        self.parent: str | None
         (
             self.id,
             self.connection_id,
@@ -83,6 +86,7 @@ class KnownRecord:
             self._raw_file_id,
             self._raw_row,
             self.url,
+            self.parent,
         ) = row
 
     @property
@@ -123,6 +127,7 @@ class KnownRecord:
             documents=self.documents,
             raw_ref=self.raw_ref,
             url=self.url,
+            parent=self.parent,
         )
 
     def __repr__(self) -> str:

@@ -6,12 +6,14 @@ they see what it has written so far.
 """
 
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Self
 
 from stores.ledger.backend import Backend, open_backend
 from stores.ledger.commits import BatchWriter
+from stores.ledger.copies import CopyBook
 from stores.ledger.dead_letters import DeadLetterBox
 from stores.ledger.known import KnownRecord
 from stores.ledger.leases import DEFAULT_TTL, Lease
@@ -22,6 +24,7 @@ from stores.ledger.runs import RunBook
 from stores.ledger.schema import MIGRATIONS, Migrations, ensure_schema
 from stores.ledger.types import (
     ConnectionState,
+    Copy,
     DeadLetter,
     LedgerBatch,
     PartitionState,
@@ -51,7 +54,8 @@ class Ledger:
         self._backend = backend
         self._book = PartitionBook(backend)
         self._records = RecordReader(backend)
-        self._batches = BatchWriter(backend, self._records)
+        self._copies = CopyBook(backend)
+        self._batches = BatchWriter(backend, self._records, self._copies)
         self._dead_letters = DeadLetterBox(backend)
         self._runs = RunBook(backend)
         self._membership = MembershipBook(backend)
@@ -190,6 +194,22 @@ class Ledger:
         One query for 2,000 keys; ask for hundreds at a time, not for one.
         """
         return self._records.known(connection_id, keys)
+
+    def children(self, connection_id: int, parents: Collection[str]) -> list[KnownRecord]:
+        """The records that belong to these, by key."""
+        return self._records.children(connection_id, parents)
+
+    def copies(self, connection_id: int, document_ids: Collection[str]) -> dict[str, list[Copy]]:
+        """The copies of each of these documents, in the order of their records' keys."""
+        return self._copies.of(connection_id, document_ids)
+
+    def merging(self, connection_id: int) -> AbstractContextManager[None]:
+        """To be held from reading copies until they are committed.
+
+        Two partitions that add a copy to one document at once would each leave the other's out.
+        Threads of a process wait for each other, and on PostgreSQL processes too.
+        """
+        return self._copies.merging(connection_id)
 
     def commit(self, batch: LedgerBatch, *, lease: Lease | None = None) -> None:
         """Writes a batch: all of it is durable when this returns, or nothing.

@@ -23,6 +23,9 @@ _RAW_FILE: Final = list(records.c).index(records.c.raw_file_id)
 _BY_KEYS: Final = select(records).where(
     records.c.connection_id == bindparam("connection"), among(records.c.key, "keys")
 )
+_CHILDREN: Final = select(records).where(
+    records.c.connection_id == bindparam("connection"), among(records.c.parent, "parents")
+)
 _PATHS: Final = select(raw_files.c.id, raw_files.c.path).where(among(raw_files.c.id, "ids"))
 
 
@@ -58,6 +61,14 @@ class RecordReader:
                     found[record.key] = record
         return found
 
+    def children(self, connection_id: int, parents: Collection[str]) -> list[KnownRecord]:
+        """See `Ledger.children`."""
+        with self._backend.read() as connection:
+            rows = connection.execute(
+                _CHILDREN, {"connection": connection_id, "parents": list(parents)}
+            )
+            return self._wrap(connection, connection_id, rows.all())
+
     def has_any(self, partition_id: int) -> bool:
         """See `Ledger.has_records`."""
         query = select(records.c.id).where(records.c.partition_id == partition_id).limit(1)
@@ -79,7 +90,7 @@ class RecordReader:
             func.count().filter(records.c.generation >= generation),
         )
         with self._backend.read() as connection:
-            part = _part(partition_id, since, until)
+            part = [*_part(partition_id, since, until), records.c.parent.is_(None)]
             row = connection.execute(select(*listed).where(*part)).one()
         return UnseenSummary(*row)
 
@@ -97,7 +108,11 @@ class RecordReader:
         """
         conditions = _part(partition_id, since, until)
         if before_generation is not None:
-            conditions.append(records.c.generation < before_generation)
+            # What belongs to another record goes with it, and not by itself.
+            conditions += [
+                records.c.generation < before_generation,
+                records.c.parent.is_(None),
+            ]
         query = select(records).where(*conditions).order_by(records.c.id).limit(PAGE)
         last = 0
         while True:

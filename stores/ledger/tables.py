@@ -23,6 +23,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 # SQLite numbers rows by itself only where the type is literally INTEGER.
@@ -73,8 +74,29 @@ records: Final = Table(
     Column("raw_file_id", _ROW_ID),
     Column("raw_row", Integer),
     Column("url", Text),
+    Column("parent", Text),  # key of the record it belongs to
     Index("ledger_records_key", "connection_id", "key", unique=True),
     Index("ledger_records_partition", "partition_id", "id"),
+    Index(
+        "ledger_records_parent",
+        "connection_id",
+        "parent",
+        sqlite_where=text("parent IS NOT NULL"),
+        postgresql_where=text("parent IS NOT NULL"),
+    ),
+)
+
+# The records that make a document together: a mail that lies in several mailboxes.
+copies: Final = Table(
+    "ledger_copies",
+    metadata,
+    Column("connection_id", Integer, nullable=False),
+    Column("document", LargeBinary, nullable=False),  # fingerprint of its id
+    Column("key", Text, nullable=False),
+    Column("access", Text, nullable=False),  # JSON
+    Column("entry", Text, nullable=False),  # JSON
+    PrimaryKeyConstraint("connection_id", "document", "key", name="ledger_copies_pkey"),
+    sqlite_with_rowid=False,
 )
 
 raw_files: Final = Table(

@@ -47,6 +47,7 @@ class RecordState:
         raw_ref: Where its payload landed: `path#row` of a file that the ledger vouches for since
             this batch or an earlier one.
         url: Where a person opens it.
+        parent: Key of the record it belongs to.
     """
 
     key: str
@@ -57,6 +58,24 @@ class RecordState:
     documents: tuple[KnownDocument, ...]
     raw_ref: str | None
     url: str | None = None
+    parent: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """What one record adds to a document that several records make.
+
+    Attributes:
+        document_id: The document.
+        key: The record.
+        access: Who may read the document because of this copy.
+        entry: What only this copy has; JSON-serialisable.
+    """
+
+    document_id: str
+    key: str
+    access: tuple[str, ...]
+    entry: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +179,9 @@ class LedgerBatch:
         documents: Documents of known records whose payload stayed as it was: an access or a
             container change gave them new hashes. The record stays as seen as it was.
         deleted: Keys of records whose documents are gone from the stores.
+        copies: Copies of shared documents that are new or moved.
+        copies_gone: Copies that are no more, by document id and record key; applied before
+            `copies`.
         dead_letters: Items set aside.
         resolved: Keys whose dead letters are resolved because the item went through; applied
             before `dead_letters`.
@@ -174,6 +196,8 @@ class LedgerBatch:
     seen: list[str] = field(default_factory=list)
     documents: dict[str, tuple[KnownDocument, ...]] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
+    copies: list[Copy] = field(default_factory=list)
+    copies_gone: set[tuple[str, str]] = field(default_factory=set)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     resolved: list[str] = field(default_factory=list)
     raw_files: list[RawFile] = field(default_factory=list)

@@ -12,7 +12,7 @@ The sandbox behind it stands still during a test and holds enough for several ch
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -31,6 +31,7 @@ from exporters.changes import (
     AccessChange,
     Change,
     Checkpoint,
+    Children,
     Complete,
     Cursor,
     Delete,
@@ -71,12 +72,18 @@ class Pulled:
     def take(self, changes: Iterator[Change]) -> "Pulled":
         for change in changes:
             self.changes.append(change)
-            for said in change.load() if isinstance(change, Listed) else (change,):
-                if isinstance(said, Upsert):
-                    self.records[said.record.key] = said.record
-                elif isinstance(said, Delete):
-                    self.records.pop(said.key, None)
+            self._keep(change)
         return self
+
+    def _keep(self, change: Change) -> None:
+        match change:
+            case Listed():
+                for said in change.load():
+                    self._keep(said)
+            case Upsert():
+                self.records[change.record.key] = change.record
+            case Delete():
+                self.records.pop(change.key, None)
 
     def of(self, kind: type[Any]) -> list[Any]:
         return [change for change in self.changes if isinstance(change, kind)]
@@ -268,7 +275,33 @@ class ExporterContract:
             for listed in each.of(Listed):
                 upserts = [c for c in listed.load() if isinstance(c, Upsert)]
                 assert [upsert.record.key for upsert in upserts] in ([listed.key], [])
-                assert all(u.record.version in {listed.version, None} for u in upserts)
+                if listed.version is not None:
+                    assert all(u.record.version in {listed.version, None} for u in upserts)
+
+    def test_items_that_are_fetched_together_are_the_ones_that_are_fetched_alone(
+        self, pulled: dict[str, Pulled]
+    ) -> None:
+        for each in pulled.values():
+            together: dict[int, list[Listed]] = {}
+            for listed in each.of(Listed):
+                if listed.load_many is not None:
+                    together.setdefault(id(listed.load_many), []).append(listed)
+            for group in together.values():
+                many = group[0].load_many
+                assert many is not None
+                some = group[: min(many.at_most, 10)]
+                alone = Pulled().take(iter([replace(one, load_many=None) for one in some]))
+                answer = Pulled().take(iter(many.load([one.external_id for one in some])))
+                assert payloads(answer.records) == payloads(alone.records)
+
+    def test_what_belongs_to_another_item_names_one_that_exists(
+        self, pulled: dict[str, Pulled]
+    ) -> None:
+        for each in pulled.values():
+            for record in each.records.values():
+                assert record.parent is None or record.parent in each.records
+            for children in each.of(Children):
+                assert children.parent in each.records
 
     def test_memberships_name_principals(self, pulled: dict[str, Pulled]) -> None:
         for each in pulled.values():

@@ -31,8 +31,9 @@ from watched_stores import Watch
 from exporters.base import BaseExporter, Partition
 from exporters.changes import Change, Checkpoint, Cursor
 from stores.ledger.types import PartitionState
+from tasks.context import SyncContext
 from tasks.options import SyncOptions
-from tasks.pipeline import SyncContext, sync_partition
+from tasks.pipeline import sync_partition
 from tasks.stores import Stores
 
 STEPS = (
@@ -112,6 +113,7 @@ class _Told(BaseExporter):
         self.watch = watch
         self.source = inner.source  # type: ignore[misc]
         self.transform_version = inner.transform_version  # type: ignore[misc]
+        self.shares_documents = inner.shares_documents  # type: ignore[misc]
 
     @property
     def connection(self) -> str:

@@ -25,7 +25,7 @@ from stores.errors import (
 )
 from stores.ledger.errors import LeaseHeldError, LeaseLostError
 from stores.sqlite.database import EmbeddedDatabase, rows
-from tasks.pipeline import SyncContext
+from tasks.context import SyncContext
 from tasks.stores import open_stores
 
 

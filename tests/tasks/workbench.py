@@ -12,8 +12,9 @@ from watched_stores import Watch, WatchedIndex, settings_in, watched
 
 from stores.ledger.types import DeadLetter
 from stores.sqlite.database import EmbeddedDatabase
+from tasks.context import SyncContext
 from tasks.options import SyncOptions
-from tasks.pipeline import PartitionFailedError, SyncContext, sync_partition
+from tasks.pipeline import PartitionFailedError, sync_partition
 from tasks.results import PartitionResult
 from tasks.stores import Stores
 

@@ -8,8 +8,9 @@ from exporters.base import BaseExporter
 from exporters.slack.settings import SlackSelection
 from processing.custom.slack import add_conversation_context
 from stores.settings import StoreSettings
+from tasks.context import SyncContext
 from tasks.options import SyncOptions
-from tasks.pipeline import SyncContext, sync_partition
+from tasks.pipeline import sync_partition
 from tasks.results import Counts, PartitionOutcome, PartitionResult
 from tasks.stores import Stores, open_stores
 

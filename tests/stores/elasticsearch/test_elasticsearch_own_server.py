@@ -20,8 +20,9 @@ from stores.elasticsearch.document_index import ElasticsearchDocumentIndex
 from stores.elasticsearch.target import read_target
 from stores.elasticsearch.vector_store import ElasticsearchVectorStore
 from stores.settings import load_store_settings
+from tasks.context import SyncContext
 from tasks.options import SyncOptions
-from tasks.pipeline import PartitionFailedError, SyncContext, sync_partition
+from tasks.pipeline import PartitionFailedError, sync_partition
 from tasks.stores import open_stores
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("elasticsearch-own")]

@@ -1,0 +1,45 @@
+"""What the partitions of one run share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Event
+
+from exporters.base import BaseExporter
+from stores.ledger.leases import Lease
+from tasks.options import SyncOptions
+from tasks.results import Progress
+from tasks.stores import Stores
+from tasks.transform import Processing
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyncContext:
+    """What the partitions of one run share.
+
+    Attributes:
+        exporter: The source.
+        connection: The account or tenant.
+        connection_id: The ledger's id of it.
+        stores: Where to.
+        options: How.
+        run_id: This run, also in the documents it writes.
+        store_name: The document type.
+        custom: The source's own processing step.
+        lease: What lets this run write.
+        progress: Told after each commit.
+        on_wait: Told about once a second while a call waits: seconds left, and for what.
+        stop: When set, partitions stop at their next change and in the middle of a wait.
+    """
+
+    exporter: BaseExporter
+    connection: str
+    connection_id: int
+    stores: Stores
+    options: SyncOptions
+    run_id: str
+    store_name: str
+    custom: Processing | None = None
+    lease: Lease | None = None
+    progress: Progress | None = None
+    on_wait: Callable[[str, float, str], None] | None = None
+    stop: Event = field(default_factory=Event)

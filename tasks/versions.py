@@ -1,0 +1,26 @@
+"""Whether what a listing shows is what is known already."""
+
+from typing import Final
+
+from exporters.base import BaseExporter
+from exporters.changes import Listed
+from stores.ledger.known import KnownRecord
+
+NOTHING: Final = "0" * 32
+"""The fingerprint of what the stores do not hold: nothing that comes equals it."""
+
+
+def stored_version(exporter: BaseExporter, version: str | None) -> str | None:
+    """A version as the ledger keeps it: a newer transformation makes every version look moved."""
+    return None if version is None else f"{exporter.transform_version}|{version}"
+
+
+def is_current(exporter: BaseExporter, item: Listed, state: KnownRecord | None) -> bool:
+    """Whether a listed item need not be fetched."""
+    if state is None:
+        return False
+    if item.version is not None:
+        return state.version == stored_version(exporter, item.version)
+    if state.payload_hash == NOTHING:
+        return False  # a store refused it: it is to be tried again
+    return state.version is None or state.version.startswith(f"{exporter.transform_version}|")
