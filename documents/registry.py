@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from documents.jira import JiraIssueDocument
 from documents.slack import SlackMessageDocument
 from documents.types import AIDocument, DocumentTypeRegistry
 
@@ -10,3 +11,4 @@ document_types: Final = DocumentTypeRegistry()
 
 document_types.register(AIDocument)
 document_types.register(SlackMessageDocument)
+document_types.register(JiraIssueDocument)

@@ -119,6 +119,7 @@ class ProjectAccess:
         self._roles: dict[str, Readers] = {}
         self._seen: set[Narrow] = set()
         self._readable_by = frozenset(readable_by)
+        self._levels_lacking: set[str] = set()
         self._project = self._project_readers()
         self._levels = self._level_readers()
 
@@ -193,6 +194,11 @@ class ProjectAccess:
                     found.add(principal)
         return found
 
+    @property
+    def has_levels(self) -> bool:
+        """Whether some issues of the project may be read by fewer people than others."""
+        return bool(self._levels or self._project.lacking or self._levels_lacking)
+
     # --- memberships --------------------------------------------------------------------------
 
     def groups(self) -> Iterator[tuple[str, frozenset[str]]]:
@@ -250,7 +256,7 @@ class ProjectAccess:
         """What keeps some people from finding issues, and what to do about it; empty if nothing."""
         lacking = {right for one in self._all() for right in one.lacking}
         lacking |= {right for one in self._roles.values() for right in one.lacking}
-        lacking |= self._directory.lacks
+        lacking |= self._directory.lacks | self._levels_lacking
         if not lacking or (self._readable_by and lacking == {ADMINISTER_PROJECTS}):
             return ""
         return (
@@ -275,6 +281,7 @@ class ProjectAccess:
         try:
             scheme, levels = self._client.security_levels(self._project_id)
         except PermissionDeniedError:
+            self._levels_lacking.add(ADMINISTER)
             return {}
         found: dict[str, Readers] = {}
         for level in levels:

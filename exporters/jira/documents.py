@@ -11,7 +11,7 @@ from typing import Any, Final
 from langchain_core.documents import Document
 
 from documents.ids import document_id
-from documents.metadata import Author, Container, make_document
+from documents.metadata import make_document
 from documents.text import normalize_text
 from documents.times import iso_utc
 from exporters.changes import RawRecord
@@ -20,7 +20,6 @@ from exporters.jira.adf import adf_to_markdown
 from exporters.jira.catalog_documents import CATALOG_ENTITIES, catalog_document
 from exporters.jira.fields import (
     EPIC_LINK,
-    EPIC_NAME,
     custom_fields,
     day,
     field_of,
@@ -34,6 +33,13 @@ from exporters.jira.fields import (
 )
 from exporters.jira.payloads import ATTACHMENT, COMMENT, ISSUE, comment_url, issue_url
 from exporters.jira.people import SOURCE, account_id
+from exporters.jira.vocabulary import (
+    author,
+    container,
+    one_line,
+    person_name,
+    project_facts,
+)
 from exporters.jira.wiki import wiki_to_markdown
 
 _HISTORY_CHARACTERS: Final = 200
@@ -161,13 +167,15 @@ class _Issue:
         ordered = sorted(self._payload.get("comments") or (), key=_by_time("created"))
         for number, comment in enumerate(ordered):
             body = self._markdown(comment.get("body"))
-            head = f"**{_name(comment.get('author'))}** {_day_and_time(comment.get('created'))}"
+            head = (
+                f"**{person_name(comment.get('author'))}** {_day_and_time(comment.get('created'))}"
+            )
             heading = "## Comments\n\n" if number == 0 else ""
             start = text.add(f"{heading}{head}\n{body}")
             entries.append(
                 {
                     "id": str(comment.get("id")),
-                    "author": _name(comment.get("author")),
+                    "author": person_name(comment.get("author")),
                     "author_id": account_id(comment.get("author")),
                     "created_at": iso_moment(comment.get("created")),
                     "updated_at": iso_moment(comment.get("updated")),
@@ -186,14 +194,15 @@ class _Issue:
             start = None
             if body:
                 spent = f", {log['timeSpent']}" if log.get("timeSpent") else ""
-                head = f"**{_name(log.get('author'))}** {_day_and_time(log.get('started'))}{spent}"
+                who, at = person_name(log.get("author")), _day_and_time(log.get("started"))
+                head = f"**{who}** {at}{spent}"
                 heading = "" if begun else "## Work log\n\n"
                 begun = True
                 start = (text.add(f"{heading}{head}\n{body}") or 0) + len(heading)
             entries.append(
                 {
                     "id": str(log.get("id")),
-                    "author": _name(log.get("author")),
+                    "author": person_name(log.get("author")),
                     "author_id": account_id(log.get("author")),
                     "started_at": iso_moment(log.get("started")),
                     "seconds": log.get("timeSpentSeconds"),
@@ -230,9 +239,7 @@ class _Issue:
             "parent": parent,
             "epic": self._epic(parent),
             "links": [one for link in fields.get("issuelinks") or () if (one := _link(link))],
-            "subtasks": [
-                one for task in fields.get("subtasks") or () if (one := _reference(task))
-            ],
+            "subtasks": [one for task in fields.get("subtasks") or () if (one := _reference(task))],
             "watchers": (fields.get("watches") or {}).get("watchCount"),
             "votes": (fields.get("votes") or {}).get("votes"),
             "story_points": story_points(fields, known),
@@ -308,7 +315,7 @@ def _attachment(record: RawRecord) -> Document:
 def _comment(record: RawRecord) -> Document:
     payload = record.payload
     issue, comment = payload["issue"], payload["comment"]
-    who = _name(comment.get("author"))
+    who = person_name(comment.get("author"))
     visibility = comment.get("visibility") or {}
     return make_document(
         source=SOURCE,
@@ -333,9 +340,7 @@ def _comment(record: RawRecord) -> Document:
     )
 
 
-def markdown_of(
-    payload: Mapping[str, Any], people: Mapping[str, str]
-) -> Callable[[Any], str]:
+def markdown_of(payload: Mapping[str, Any], people: Mapping[str, str]) -> Callable[[Any], str]:
     """What turns the texts of a record into Markdown: ADF on Cloud, wiki markup on Data Center."""
     is_cloud = payload["site"].get("is_cloud", True)
 
@@ -345,51 +350,6 @@ def markdown_of(
         return adf_to_markdown(value)
 
     return convert
-
-
-def container(site_url: str, project: Mapping[str, Any]) -> Container | None:
-    """A project as the container of what is in it."""
-    if not project.get("id"):
-        return None
-    return {
-        "id": str(project["id"]),
-        "name": str(project.get("name") or project.get("key") or project["id"]),
-        "url": f"{site_url}/browse/{project['key']}" if project.get("key") else None,
-    }
-
-
-def project_facts(project: Mapping[str, Any]) -> dict[str, Any]:
-    """What else documents say of their project."""
-    return {
-        "id": str(project["id"]) if project.get("id") else None,
-        "key": project.get("key"),
-        "name": project.get("name"),
-        "kind": project.get("projectTypeKey"),
-        "category": (project.get("projectCategory") or {}).get("name"),
-    }
-
-
-def author(person: Any) -> Author | None:
-    """A person as documents name one; None for nobody."""
-    if not isinstance(person, Mapping):
-        return None
-    email = person.get("emailAddress")
-    return {
-        "id": account_id(person) or _name(person),
-        "name": _name(person),
-        "email": str(email).lower() if email else None,
-    }
-
-
-def one_line(text: str) -> str:
-    """A text as a title: on one line."""
-    return " ".join(normalize_text(text).split())
-
-
-def _name(person: Any) -> str:
-    if not isinstance(person, Mapping):
-        return "somebody"
-    return str(person.get("displayName") or person.get("name") or account_id(person) or "somebody")
 
 
 def _day_and_time(value: Any) -> str:
@@ -460,7 +420,7 @@ def _attachment_facts(attachment: Mapping[str, Any]) -> dict[str, Any]:
         "name": attachment.get("filename"),
         "mimetype": attachment.get("mimeType"),
         "size": attachment.get("size"),
-        "author": _name(attachment.get("author")),
+        "author": person_name(attachment.get("author")),
         "created_at": iso_moment(attachment.get("created")),
     }
 
@@ -471,7 +431,7 @@ def _history(entries: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
         for item in entry.get("items") or ():
             yield {
                 "at": iso_utc(at) if at else None,
-                "author": _name(entry.get("author")),
+                "author": person_name(entry.get("author")),
                 "field": item.get("field"),
                 "from": _cut(item.get("fromString") or item.get("from")),
                 "to": _cut(item.get("toString") or item.get("to")),
