@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from documents.metadata import FIELDS, NOT_EMBEDDED, RUN_FIELDS, Author, Container
 from documents.settings import CONFIG_FILE, CONFIG_VARIABLE, Settings, describe_settings
+from exporters.extraction import settings as extraction_settings
 from exporters.registry import SourceManifest, sources
 from stores.settings import DOCUMENT_INDEXES, VECTOR_STORES, describe_store_settings
 from tasks import settings as task_settings
@@ -68,6 +69,11 @@ def page() -> str:
             "Tasks",
             task_settings.SECTION,
             describe_settings(task_settings.TaskSettings, task_settings.SECTION),
+        ),
+        *_section(
+            "Attachments",
+            extraction_settings.SECTION,
+            describe_settings(extraction_settings.ExtractionSettings, extraction_settings.SECTION),
         ),
         *(block for manifest in ours for block in _source_settings(manifest)),
         "## Options of a sync",
