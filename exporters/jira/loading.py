@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from exporters.changes import (
     AccessChange,
@@ -37,8 +37,6 @@ from exporters.jira.payloads import (
     restricted_comments,
 )
 from exporters.jira.settings import JiraSettings
-
-_WITHOUT_TEXT: Final = ("image/", "video/", "audio/", "font/")
 
 
 class IssueLoader:
@@ -267,19 +265,18 @@ class IssueLoader:
         """The text of an attachment, whether it is cut, and why there is none."""
         kind, size = str(attachment.get("mimeType") or ""), attachment.get("size")
         limit = self._settings.attachment_bytes
-        if kind.startswith(_WITHOUT_TEXT):
-            return "", False, f"a file of the type {kind} holds no text"
+        from exporters.extraction import extract_text, may_have_text  # noqa: PLC0415 (large)
+
+        name = attachment.get("filename")
+        if not may_have_text(name=name, mime_type=kind or None):
+            return "", False, "Files of this type are not read."
         if isinstance(size, int) and size > limit:
-            return "", False, f"it is larger than {limit} bytes, the setting attachment_bytes"
+            return "", False, f"It is larger than {limit} bytes, the setting attachment_bytes."
         download = self._client.attachment(attachment, limit)
         if download.truncated:
-            return "", False, f"it is larger than {limit} bytes, the setting attachment_bytes"
-        from exporters.extraction import extract_text  # noqa: PLC0415 (brings large libraries)
-
-        found = extract_text(
-            download.content, name=attachment.get("filename"), mime_type=kind or None
-        )
-        return found.text, found.truncated, found.reason
+            return "", False, f"It is larger than {limit} bytes, the setting attachment_bytes."
+        found = extract_text(download.content, name=name, mime_type=kind or None)
+        return found.text or "", found.truncated, found.reason or None
 
     def part(self, entity: str, external_id: str) -> Iterator[Change]:
         """An attachment or a restricted comment, asked for again with its issue."""
