@@ -13,6 +13,7 @@ from exporters.changes import (
     Failure,
     Listed,
     LoadMany,
+    RawRecord,
     Upsert,
     record_key,
 )
@@ -167,7 +168,7 @@ class IssueLoader:
         restricted = restricted_comments(comments, fields)
         for comment in restricted:
             circle = access.of_comment(fields, comment.get("visibility"))
-            yield Upsert(
+            yield from _belongs(
                 comment_record(
                     site=site, issue=issue, comment=comment, access=circle, fetched_at=fetched_at
                 )
@@ -287,11 +288,20 @@ class IssueLoader:
             if isinstance(change, Listed) and change.key == key:
                 found = True
                 yield from change.load()
-            elif isinstance(change, Upsert) and change.record.key == key:
-                found = True
-                yield change
         if not found:
             yield Delete(entity, external_id)
+
+
+def _belongs(record: RawRecord) -> Iterator[Change]:
+    """A record that came with its issue. Who may read it may move though its words do not."""
+    access = tuple(record.payload["access"])
+    yield AccessChange(access=access, entity=record.entity, external_id=record.external_id)
+    yield Listed(
+        entity=record.entity,
+        external_id=record.external_id,
+        version=record.version,
+        load=lambda: [Upsert(record)],
+    )
 
 
 def _when(entry: Mapping[str, Any]) -> tuple[float, str]:

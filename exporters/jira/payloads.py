@@ -138,6 +138,7 @@ def comment_record(
         },
         url=comment_url(site.url, issue.get("key"), comment.get("id")),
         occurred_at=moment(comment.get("created")),
+        version=f"{epoch_ms(comment.get('updated'))}-{issue.get('key')}",
         fetched_at=fetched_at,
         parent=record_key(ISSUE, str(issue["id"])),
     )
