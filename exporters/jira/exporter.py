@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from threading import Lock
 from typing import Any, ClassVar, Final
 
@@ -212,7 +213,8 @@ class JiraExporter(BaseExporter):
         """Projects and what they have, where it is time to read them again."""
         now = self._now()
         projects = list(partition.options["projects"])
-        if cursor is not None and cursor.get("projects") == len(projects):
+        asked = blake2b(" ".join(sorted(projects)).encode(), digest_size=12).hexdigest()
+        if cursor is not None and cursor.get("projects") == asked:
             age = now - parse_iso(cursor["read"])
             if age < timedelta(hours=self._settings.catalog_hours):
                 yield Complete(full=False)
@@ -222,7 +224,7 @@ class JiraExporter(BaseExporter):
         yield from catalog.changes(projects, boards=self._settings.boards)
         whole = bool(partition.options["whole"]) and self._settings.boards
         yield Complete(full=catalog.complete and whole)
-        yield Checkpoint({"read": now.isoformat(), "projects": len(projects)})
+        yield Checkpoint({"read": now.isoformat(), "projects": asked})
 
     def to_documents(self, record: RawRecord) -> Iterator[Document]:
         """See `exporters.jira.documents`."""

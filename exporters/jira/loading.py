@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from exporters.changes import (
     AccessChange,
@@ -38,6 +38,8 @@ from exporters.jira.payloads import (
     restricted_comments,
 )
 from exporters.jira.settings import JiraSettings
+
+_BROWSE: Final = "BROWSE_PROJECTS"
 
 
 class IssueLoader:
@@ -124,15 +126,25 @@ class IssueLoader:
         yield from self._said(issue)
 
     def _check_project(self) -> None:
+        """Makes sure that the project's issues can be seen at all: else none of them is gone.
+
+        An archived project still shows itself, and one that the account administers does too when
+        it may not browse it any more.
+        """
         try:
-            self._client.project(self._project_id)
-        except (NotFoundError, PermissionDeniedError) as error:
-            raise PermissionDeniedError(
-                "Jira does not show the project any more: it was deleted, or the account lost "
-                "access to it.",
-                hint="Give the account *Browse Projects* again if it still exists. What was synced "
-                "of it stays.",
-            ) from error
+            project = self._client.project(self._project_id)
+            if not project.get("archived"):
+                granted = self._client.my_permissions(_BROWSE, project_id=self._project_id)
+                if granted[_BROWSE]:
+                    return
+        except (NotFoundError, PermissionDeniedError):
+            pass  # told below, like the other ways in which it is out of sight
+        raise PermissionDeniedError(
+            "Jira does not show the issues of the project any more: it was deleted or archived, or "
+            "the account lost access to it.",
+            hint="Give the account *Browse Projects* again if it still exists. What was synced of "
+            "it stays.",
+        )
 
     def _said(self, issue: Mapping[str, Any]) -> Iterator[Change]:
         fields = issue.get("fields")

@@ -128,7 +128,7 @@ def documents(stores: Stores, entity: str = "issue") -> dict[str, Document]:
     """The stored documents of a kind, by the part of their id that is Jira's."""
     return {
         (document.id or "").split(":", 3)[3]: document
-        for document in stores.index.scan()
+        for document in stores.index.iterate()
         if document.metadata["entity"] == entity
     }
 
