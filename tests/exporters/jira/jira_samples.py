@@ -134,11 +134,15 @@ def documents(stores: Stores, entity: str = "issue") -> dict[str, Document]:
 
 
 def found(stores: Stores, words: str, person: str) -> set[str]:
-    """Titles of what a person finds."""
+    """Titles of issues, and of what belongs to them, that a person finds."""
     principals = stores.ledger.principals_of(f"{person}@acme.example")
     hits = stores.index.search(words, limit=50, where=SearchFilter(principals=principals))
     stored = stores.index.get([hit.document_id for hit in hits])
-    return {document.metadata["title"] for document in stored.values()}
+    return {
+        document.metadata["title"]
+        for document in stored.values()
+        if document.metadata["entity"] in {"issue", "attachment", "comment"}
+    }
 
 
 def project(exporter: BaseExporter, key: str, **selection: Any) -> Partition:
