@@ -66,6 +66,11 @@ def _children(node: Node) -> list[Node]:
     return [child for child in content if isinstance(child, Mapping)]
 
 
+def _inner(node: Node) -> list[Node]:
+    """What is in an item or a cell; a text that stands where one should be is its own."""
+    return [node] if _kind(node) in _INLINE else _children(node)
+
+
 def _attributes(node: Node) -> Node:
     found = node.get("attrs")
     return found if isinstance(found, Mapping) else {}
@@ -93,7 +98,7 @@ def _parts(nodes: Sequence[Node], depth: int) -> Iterator[str]:
             yield _inline(run, depth).strip()
             run = []
         render = _BLOCKS.get(_kind(node), _unknown)
-        yield render(node, depth + 1)
+        yield render(node, depth + 1) or _unknown(node, depth + 1)
     if run:
         yield _inline(run, depth).strip()
 
@@ -112,7 +117,7 @@ def _inline(nodes: Sequence[Node], depth: int) -> str:
     parts: list[str] = []
     for node in nodes:
         render = _INLINES.get(_kind(node))
-        part = render(node) if render else _blocks([node], depth + 1)
+        part = render(node) or _unknown(node, depth + 1) if render else _blocks([node], depth + 1)
         if _kind(node) == "inlineCard" and part and parts and not parts[-1][-1:].isspace():
             part = f" {part}"  # an editor sets a card apart by its frame
         parts.append(part)
@@ -244,7 +249,7 @@ def _heading(node: Node, depth: int) -> str:
 
 
 def _item(node: Node, marker: str, depth: int) -> str:
-    body = _blocks(_children(node), depth, between="\n")
+    body = _blocks(_inner(node), depth, between="\n")
     first, *rest = body.split("\n")
     indent = " " * len(marker)
     return "\n".join([marker + first, *(indent + line if line else line for line in rest)])
@@ -325,8 +330,10 @@ def _media_group(node: Node, depth: int) -> str:
 
 
 def _table(node: Node, depth: int) -> str:
-    rows = [_cells(row, depth) for row in _children(node) if _kind(row) == "tableRow"]
-    return table_markdown(rows)
+    rows = _children(node)
+    if any(_kind(row) != "tableRow" for row in rows):
+        return _inside(node, depth)
+    return table_markdown([_cells(row, depth) for row in rows])
 
 
 def table_markdown(rows: Sequence[Sequence[str]]) -> str:
@@ -341,7 +348,7 @@ def table_markdown(rows: Sequence[Sequence[str]]) -> str:
 def _cells(row: Node, depth: int) -> list[str]:
     cells: list[str] = []
     for cell in _children(row):
-        cells.append(_blocks(_children(cell), depth + 1, between="\n"))
+        cells.append(_blocks(_inner(cell), depth + 1, between="\n"))
         span = _attributes(cell).get("colspan")
         cells += [""] * (min(span, 50) - 1 if isinstance(span, int) and span > 1 else 0)
     return cells

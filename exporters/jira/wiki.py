@@ -33,6 +33,7 @@ _LIST_ITEM: Final = re.compile(r"^[ \t]*([*#]+|-)[ \t]+(\S.*)$")
 _TABLE_ROW: Final = re.compile(r"^[ \t]*\|.*\|[ \t]*$")
 _LINK: Final = re.compile(r"\[([^\[\]\n]+?)\]")
 _IMAGE: Final = re.compile(r"(?<![\w!])!([^\s!|][^!|\n]*)(?:\|[^!\n]*)?!(?!\w)")
+_PICTURE_ELSEWHERE: Final = re.compile(r"!(https?://[^\s!|]+)(?:\|[^!\n]*)?!(?!\w)")
 _USER: Final = re.compile(r"~(?:accountid:)?(.+)", re.IGNORECASE)
 _ADDRESS: Final = re.compile(r"(?:https?|ftp|file|mailto):\S+|#\S+|/\S+|\S+@\S+\.\S+")
 _BARE_ADDRESS: Final = re.compile(r"(?:https?|ftp)://[^\s|\]<>\x00]+")
@@ -87,6 +88,7 @@ class _Conversion:
         text = self._blocks(text)
         text = _LINE_BREAK.sub("\n", text)
         text = _ESCAPED.sub(lambda found: self._keep(found[1]), text)
+        text = _PICTURE_ELSEWHERE.sub(lambda found: self._keep(f"![]({found[1]})"), text)
         text = _LINK.sub(self._link, text)
         text = _BARE_ADDRESS.sub(lambda found: self._keep(found[0]), text)
         text = _IMAGE.sub(self._image, text)
@@ -150,10 +152,7 @@ class _Conversion:
         return f"{self._keep('[')}{words.strip()}{self._keep(f']({target})')}"
 
     def _image(self, found: re.Match[str]) -> str:
-        name = found[1].strip()
-        if name.startswith(("http://", "https://")) or "\x00" in name:
-            return f"{self._keep('![](')}{name}{self._keep(')')}"
-        return self._keep(f"File: {name}")
+        return self._keep(f"File: {found[1].strip()}")
 
     def _lines(self, lines: list[str]) -> list[str]:
         """Lists and tables, which are told by how a line begins; spans in every line."""
