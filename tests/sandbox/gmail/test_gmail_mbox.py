@@ -1,6 +1,8 @@
 """An mbox file behind the API."""
 
 import gzip
+import re
+from collections.abc import Iterator
 from email.parser import BytesParser
 from pathlib import Path
 
@@ -55,9 +57,9 @@ def test_its_mails_are_in_one_mailbox_at_the_time_they_say(tmp_path: Path) -> No
 
 
 @pytest.fixture(scope="module")
-def reader(real_mbox: Path) -> Caller:
-    sandbox = GmailSandbox.from_mbox(real_mbox).start()
-    return caller(sandbox, MBOX_READER)
+def reader(real_mbox: Path) -> Iterator[Caller]:
+    with GmailSandbox.from_mbox(real_mbox) as sandbox:
+        yield caller(sandbox, MBOX_READER)
 
 
 def test_a_thousand_real_mails_come_back_as_they_were(reader: Caller, real_mbox: Path) -> None:
@@ -95,7 +97,9 @@ def test_real_threads_hang_together(reader: Caller) -> None:
     for item in threads[:60]:
         thread = reader.get(f"threads/{item['id']}", format="metadata", metadataHeaders="Subject")
         subjects = {
-            header(message, "Subject").lower().removeprefix("re: ")
+            re.sub(
+                r"^(re:\s*|\[[^]]*\]\s*)+", "", " ".join(header(message, "Subject").lower().split())
+            )
             for message in thread["messages"]
         }
         assert len(subjects) == 1
