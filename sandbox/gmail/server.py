@@ -18,7 +18,7 @@ from sandbox.gmail.methods import SCHEMAS, operations
 from sandbox.gmail.quota import Quota, project_rate_limit
 from sandbox.gmail.scopes import CONTENT_SCOPES, SCOPE_LABELS, SCOPE_METADATA, SCOPE_SETTINGS
 from sandbox.gmail.switches import Switches
-from sandbox.google import directory
+from sandbox.google import directory, oauth
 from sandbox.google.api import (
     JSON_TYPE,
     STANDING_HEADERS,
@@ -49,6 +49,15 @@ DELEGATED_SCOPES = frozenset(
 
 _STATUS_FAULTS = frozenset({"rate_limited", "server_error", "html", "answer"})
 """Faults that a single call of a batch may have."""
+
+
+def service_account_info(base_url: str) -> dict[str, str]:
+    """The key file of the service account that every Gmail sandbox of this process knows.
+
+    Args:
+        base_url: Of the sandbox that is to be asked for tokens.
+    """
+    return oauth.service_account_info(base_url + TOKEN_PATH)
 
 
 class GmailSandbox(SandboxServer):
@@ -122,7 +131,7 @@ class GmailSandbox(SandboxServer):
         Args:
             base_url: Where this server is reached. Default: its own address.
         """
-        return self.oauth.service_account_info((base_url or self.base_url) + TOKEN_PATH)
+        return service_account_info(base_url or self.base_url)
 
     def authorized_user_info(
         self, user: str, scopes: Iterable[str] = CONTENT_SCOPES, base_url: str = ""
