@@ -76,6 +76,8 @@ class GmailSandbox(SandboxServer):
         oauth: Who may do what.
         switches: Quotas and paging mischief.
         quota: Units spent.
+        key_file: Where to write the service account's key file once the port is open; None writes
+            none.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class GmailSandbox(SandboxServer):
         self.switches = switches or Switches()
         self.oauth = OAuthServer(mailboxes.organization, DELEGATED_SCOPES)
         self.quota = Quota(self.switches)
+        self.key_file: Path | None = None
         users = directory.Directory(mailboxes.organization, self.switches)
         self._api = GoogleApi(
             [*operations(mailboxes, self.switches), *users.operations()],
@@ -99,6 +102,22 @@ class GmailSandbox(SandboxServer):
             self.quota.charge,
         )
         self._order = Random(7)
+
+    def start(self) -> Self:
+        """Listen and serve, and write the key file where one is asked for.
+
+        Raises:
+            OSError: The port is taken, or the file cannot be written.
+        """
+        super().start()
+        if self.key_file is not None:
+            try:
+                self.key_file.touch(mode=0o600)
+                self.key_file.write_bytes(orjson.dumps(self.service_account_info()) + b"\n")
+            except OSError:
+                self.stop()
+                raise
+        return self
 
     @classmethod
     def from_mbox(

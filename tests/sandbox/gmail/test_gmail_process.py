@@ -47,12 +47,16 @@ def token_of(url: str, user: str) -> str:
 
 def test_it_prints_its_address_serves_and_stops_when_told(tmp_path: Path) -> None:
     written = tmp_path / "url"
-    arguments = ("--messages", "400", "--now", "1790000000", "--write-url", str(written))
-    with running(*arguments, "--user-units", "6") as (process, url):
+    key_file = tmp_path / "key.json"
+    arguments = ["--messages", "400", "--now", "1790000000", "--user-units", "6"]
+    arguments += ["--write-url", str(written), "--write-key", str(key_file)]
+    with running(*arguments) as (process, url):
         assert url.startswith("http://127.0.0.1:")
         assert written.read_text(encoding="utf-8").strip() == url
         info = ask(f"{url}/_sandbox/oauth/service_account_info", {})["result"]
         assert info["token_uri"] == f"{url}/token"
+        assert json.loads(key_file.read_text(encoding="utf-8")) == info
+        assert key_file.stat().st_mode & 0o077 == 0
         assert info["private_key"].startswith("-----BEGIN PRIVATE KEY-----")
         assert ask(f"{url}/_sandbox/mailboxes/message_count", {})["result"] == 400
         head = harbourline_staff(seed=7).head("sales").email
