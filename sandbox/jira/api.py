@@ -105,10 +105,9 @@ class RestApi:
                 viewer, _ = authenticate(self._site, credentials, gateway=False)
             except JiraError as error:
                 return _json(orjson.dumps(error.body), error.headers, error.status)
-            for issue in self._site.issues.values():
-                for file in issue.attachments:
-                    if str(file.id) == wanted and viewer.may_see(issue):
-                        return web.Response(body=file.content, content_type=file.mime_type)
+            found = self._site.find_file(wanted)
+            if found is not None and viewer.may_see(found[0]):
+                return web.Response(body=found[1].content, content_type=found[1].mime_type)
         return web.Response(status=404, text="<html><body>Not found</body></html>")
 
     def _route(self, request: web.Request, asked: Asked) -> Route:

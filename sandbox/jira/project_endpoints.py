@@ -317,20 +317,23 @@ def version_page(asking: Asking) -> Payload:
 
 
 def _components(asking: Asking, found: Project) -> list[Payload]:
-    lead = asking.make.lead
-    return [
-        asking.make.component(one)
-        | ({"lead": lead(one.lead)} if one.lead else {})
-        | {
-            "assigneeType": "PROJECT_DEFAULT",
-            "realAssigneeType": "PROJECT_DEFAULT",
-            "isAssigneeTypeValid": False,
+    shown = []
+    for one in asking.site.components.values():
+        if one.project != found.id:
+            continue
+        payload = asking.make.component(one)
+        lead = asking.make.lead(one.lead)
+        kind = "COMPONENT_LEAD" if lead else "PROJECT_DEFAULT"
+        payload |= {"assigneeType": kind, "realAssigneeType": kind}
+        if lead:
+            payload |= {"lead": lead, "assignee": lead, "realAssignee": lead}
+        payload |= {
+            "isAssigneeTypeValid": bool(lead),
             "project": found.key,
             "projectId": found.id,
         }
-        for one in asking.site.components.values()
-        if one.project == found.id
-    ]
+        shown.append(payload if asking.site.is_cloud else payload | {"archived": False})
+    return shown
 
 
 def components(asking: Asking) -> list[Payload]:
