@@ -66,7 +66,7 @@ def test_a_site_too_small_for_its_story_is_refused() -> None:
 def test_five_thousand_issues_take_a_few_seconds() -> None:
     begun = time.monotonic()
     assert len(generate_site(issues=5000, now=NOW).issues) == 5000
-    assert time.monotonic() - begun < 8
+    assert time.monotonic() - begun < 15
 
 
 @pytest.mark.parametrize("days", [2, 30, 180])

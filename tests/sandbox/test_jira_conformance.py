@@ -158,7 +158,7 @@ def test_every_document_is_valid_adf(
     assert len(documents) > 500
     # One of each build: validating is slow, and words do not make a document valid.
     builds = {str(skeleton(document)): (where, document) for where, document in documents}
-    assert len(builds) > 40
+    assert len(builds) > 20
     for where, document in builds.values():
         assert [e.message[:200] for e in validator.iter_errors(document)] == [], where
 

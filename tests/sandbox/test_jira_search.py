@@ -133,7 +133,7 @@ def test_pages_of_many_issues_are_quick() -> None:
         client = client_of(sandbox)
         begun = time.monotonic()
         assert len(client.ids(EVERYTHING, 100)) == 4997
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 15
 
 
 # --- the index ------------------------------------------------------------------------------------
