@@ -116,7 +116,7 @@ class Issues(Projects):
         """Keep what the index knows of an issue before it changes; returns the change's time."""
         if at is not None:
             return at
-        now = self.clock()
+        now = self.clock.tick()
         before = copy.copy(issue)
         before.past = []
         kept = [entry for entry in issue.past if entry[0] > now - LONGEST_LAG]

@@ -151,6 +151,21 @@ def roles(asking: Asking) -> Payload:
     }
 
 
+def all_roles(asking: Asking) -> list[Payload]:
+    """``role``: the roles that projects cast; to admins."""
+    if not asking.viewer.is_admin:
+        raise JiraError(403, "You do not have permission to view project roles.")
+    return [
+        {
+            "self": asking.make.url(f"role/{one.id}"),
+            "name": one.name,
+            "id": one.id,
+            "description": one.description,
+        }
+        for one in ROLES.values()
+    ]
+
+
 def role(asking: Asking) -> Payload:
     """``project/{project}/role/{role}``: who plays it."""
     found = _administered(asking, hidden=True)
@@ -246,6 +261,17 @@ def project_security_scheme(asking: Asking) -> Payload:
     if found.security_scheme is None:
         raise JiraError(404, "The project has no issue security scheme.")
     return _security_scheme(asking, asking.site.security_schemes[found.security_scheme])
+
+
+def security_schemes(asking: Asking) -> Payload:
+    """``issuesecurityschemes``: all of them; to admins."""
+    if not asking.viewer.is_admin:
+        raise JiraError(403, "You do not have permission to view issue security schemes.")
+    schemes = asking.site.security_schemes.values()
+    shown = [_security_scheme(asking, scheme) for scheme in schemes]
+    for payload in shown:
+        del payload["levels"]
+    return {"issueSecuritySchemes": shown}
 
 
 def security_scheme(asking: Asking) -> Payload:
@@ -462,6 +488,8 @@ ENDPOINTS = (
     Endpoint("GET", "project/{project}/role/{role}", role),
     Endpoint("GET", "project/{project}/securitylevel", security_levels),
     Endpoint("GET", "project/{project}/issuesecuritylevelscheme", project_security_scheme),
+    Endpoint("GET", "role", all_roles, CONFIGURATION),
+    Endpoint("GET", "issuesecurityschemes", security_schemes),
     Endpoint("GET", "issuesecurityschemes/{scheme}", security_scheme),
     Endpoint("GET", "issuesecurityschemes/{scheme}/members", level_members, CONFIGURATION, CLOUD),
     Endpoint("GET", "project/{project}/versions", versions, anonymous=True),

@@ -30,8 +30,6 @@ Answers = dict[tuple[str, str], list[Any]]
 
 # The document says one object where the service sends a list (and always has).
 LISTS = {"issue/{issue}/remotelink"}
-# Never in the document, though the service answers them; or without a schema in it.
-UNDOCUMENTED = {"user/search", "secure/attachment"}
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +50,8 @@ def answers(harbourline: JiraSandbox, client: JiraClient) -> Answers:
         collected["POST", template].append(client.post(template, **body))
 
     for name in (
-        "serverInfo", "myself", "users/search", "users", "group/bulk", "groups/picker",
+        "role", "issuesecurityschemes", "serverInfo", "myself", "users/search", "users",
+        "group/bulk", "groups/picker",
         "project", "field", "status", "statuscategory", "priority", "resolution", "issuetype",
         "issueLinkType", "applicationrole", "worklog/updated", "worklog/deleted", "agile/board",
     ):  # fmt: skip
@@ -61,6 +60,7 @@ def answers(harbourline: JiraSandbox, client: JiraClient) -> Answers:
     get("project/search", expand="description,lead,issueTypes,projectKeys")
     people = list(site.people)
     get("user", accountId=people[0], expand="groups")
+    get("user/search", query="a")
     get("user/bulk", accountId=people[:3])
     get("user/groups", accountId=people[0])
     get("group/member", groupname="jira-users")

@@ -162,6 +162,24 @@ def test_an_ordinary_person_sees_less(client: JiraClient, datacenter: JiraSandbo
     assert client.get("mypermissions")["permissions"]["ADMINISTER"]["havePermission"] is True
 
 
+def test_people_are_found_by_user_name(client: JiraClient, datacenter: JiraSandbox) -> None:
+    everybody = client.get("user/search", username=".", maxResults=1000)
+    active = [one for one in datacenter.site.people.values() if one.active]
+    assert len(everybody) == len(active)
+    assert [one["name"] for one in client.get("user/search", username="knowledge.s")] == [
+        "knowledge.sync"
+    ]
+
+
+def test_a_full_bucket_is_refused_in_data_center_s_form(datacenter: JiraSandbox) -> None:
+    client = client_of(datacenter)
+    datacenter.refuse("burst", "field", wait=2)
+    answer = client.ask("GET", "field")
+    assert (answer.status, answer.headers["retry-after"]) == (429, "2")
+    assert "x-ratelimit-fillrate" in answer.headers
+    assert "ratelimit-reason" not in answer.headers
+
+
 def test_serverinfo_tells_what_it_is(client: JiraClient, harbourline: JiraSandbox) -> None:
     assert client.get("serverInfo")["deploymentType"] == "Server"
     assert client_of(harbourline).get("serverInfo")["deploymentType"] == "Cloud"
