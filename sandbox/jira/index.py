@@ -101,6 +101,8 @@ class Index:
             elif issue.indexed_from <= seen_until:
                 yield _as_of(issue, seen_until)
         for issue_id, (moment, issue) in self._site.deleted.items():
+            if issue.project not in self._site.projects:
+                continue
             if moment > seen_until >= issue.indexed_from and issue_id not in reconcile:
                 yield _as_of(issue, seen_until)
 

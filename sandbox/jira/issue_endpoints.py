@@ -229,10 +229,9 @@ def attachment_content(asking: Asking) -> web.Response:
 
 def _file(asking: Asking) -> Attachment:
     wanted = asking.text("attachment")
-    for issue in asking.site.issues.values():
-        for file in issue.attachments:
-            if str(file.id) == wanted and asking.viewer.may_see(issue):
-                return file
+    found = asking.site.find_file(wanted) if wanted.isdigit() else None
+    if found is not None and asking.viewer.may_see(found[0]):
+        return found[1]
     raise JiraError(404, f"The attachment with id '{wanted}' does not exist")
 
 

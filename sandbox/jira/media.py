@@ -28,9 +28,10 @@ def download(site: Site, request: web.Request) -> web.Response:
     if "Authorization" in request.headers:
         return _refusal(403, "Authorization is not accepted here; the token is in the link.")
     until, _, signature = request.query.get("token", "").partition(".")
-    file = _find(site, request.match_info["media"])
-    if file is None:
+    found = site.find_file(request.match_info["media"])
+    if found is None:
         return _refusal(404, "No such file.")
+    file = found[1]
     fresh = until.isdigit() and int(until) >= site.clock()
     if not fresh or signature != _sign(site, file, int(until)):
         return _refusal(403, "The token is not valid or has expired.")
@@ -40,14 +41,6 @@ def download(site: Site, request: web.Request) -> web.Response:
         content_type=file.mime_type,
         headers={"Content-Disposition": disposition},
     )
-
-
-def _find(site: Site, media_id: str) -> Attachment | None:
-    for issue in site.issues.values():
-        for file in issue.attachments:
-            if file.media_id == media_id:
-                return file
-    return None
 
 
 def _sign(site: Site, file: Attachment, until: int) -> str:

@@ -157,6 +157,13 @@ def recorded_cloud(specs: Path) -> list[Recorded]:
     ]
 
 
+def accessible_resources(specs: Path) -> Json:
+    """The recorded list of the sites an OAuth token is good for."""
+    with gzip.open(specs / "nango-recorded" / "jira.ndjson.gz", "rt", encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in lines]
+    return next(row["response"] for row in rows if row["path"].endswith("accessible-resources"))
+
+
 def recording(specs: Path, name: str) -> Json:
     """A recorded answer in a file of its own."""
     path = specs / name

@@ -137,6 +137,32 @@ def test_a_deleted_issue_is_gone_with_its_subtasks_and_its_links(
     assert client.get("issue/TEA-2")["fields"]["issuelinks"] == []
 
 
+def test_a_deleted_project_is_gone_with_its_issues(jira: JiraSandbox, client: JiraClient) -> None:
+    jira.site.create_issue("CUP", "Saucer", reporter="bob")
+    jira.switches.index_lag = 30.0
+    jira.site.delete_project("TEA")
+    assert [p["key"] for p in client.get("project/search")["values"]] == ["CUP"]
+    assert client.refused("project/TEA").status == 404
+    assert client.refused("issue/TEA-1").status == 404
+    jira.site.clock.advance(31)
+    assert client.keys("created >= 0") == ["CUP-1"]
+    assert client.get("agile/board")["values"] == []
+
+
+def test_another_project_key_leaves_the_ids_and_the_old_keys(
+    jira: JiraSandbox, client: JiraClient
+) -> None:
+    before = client.get("issue/TEA-1")["fields"]["updated"]
+    jira.site.change_project_key("TEA", "POT")
+    for name in ("TEA-1", "POT-1"):
+        issue = client.get(f"issue/{name}")
+        assert (issue["key"], issue["id"], issue["fields"]["updated"]) == ("POT-1", "10000", before)
+    assert client.get("project/TEA")["key"] == "POT"
+    found = client.get("project/search", expand="projectKeys", keys="POT")["values"]
+    assert found[0]["projectKeys"] == ["POT", "TEA"]
+    assert client.keys("project = TEA ORDER BY id") == ["POT-1", "POT-2"]
+
+
 def test_archived_projects_and_issues_leave_jql(jira: JiraSandbox, client: JiraClient) -> None:
     jira.site.archive_issue("TEA-2")
     assert client.keys("created >= 0") == ["TEA-1"]

