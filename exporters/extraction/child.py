@@ -42,6 +42,7 @@ def serve(requests: BinaryIO, answers: BinaryIO, terms: Mapping[str, Any]) -> No
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     sys.setrecursionlimit(_DEEPEST_RECURSION)
+    peak_memory = confinement.memory_meter()
     kept = confinement.limit_resources(terms["memory_bytes"])
     if confinement.deny_files([*_libraries(), *terms["readable"]]):
         kept.append("Landlock")
@@ -53,7 +54,7 @@ def serve(requests: BinaryIO, answers: BinaryIO, terms: Mapping[str, Any]) -> No
         send(answers, {"begun": True}, b"")
         confinement.allow_seconds(terms["seconds"])
         answer, text = _answer(content, about, terms)
-        answer["peak_memory"] = confinement.peak_memory()
+        answer["peak_memory"] = peak_memory()
         send(answers, answer, text)
         if answer.get("is_last"):
             return

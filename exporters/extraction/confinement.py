@@ -20,9 +20,10 @@ Nothing here helps against a flaw of the kernel itself.
 import ctypes
 import os
 import platform
+import re
 import struct
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -81,14 +82,25 @@ def allow_seconds(seconds: float) -> None:
     signal.alarm(int(seconds) + 5)
 
 
-def peak_memory() -> int:
-    """The most memory the process ever held, in bytes; 0 where the system does not tell."""
+def memory_meter() -> Callable[[], int]:
+    """A function that tells the most memory the process ever held, in bytes; 0 for unknown.
+
+    Must be made before files are taken away. On Linux `getrusage` would not do: it counts what the
+    parent held at the moment of the start.
+    """
     try:
         import resource  # noqa: PLC0415 (POSIX only)
     except ImportError:
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+        return lambda: 0
+    if sys.platform != "linux":
+        return lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    status = os.open("/proc/self/status", os.O_RDONLY | os.O_CLOEXEC)
+    return lambda: _peak_in(os.pread(status, 8_192, 0))
+
+
+def _peak_in(status: bytes) -> int:
+    found = re.search(rb"^VmHWM:\s*(\d+) kB", status, re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0
 
 
 # --- seccomp -------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from threading import Lock, Timer
 from typing import Any, Final
 
 from documents.errors import ConfigurationError
-from exporters.extraction.errors import CRASHED, STOPPED, TOO_MUCH_MEMORY, too_slow
+from exporters.extraction.errors import CRASHED, GAVE_UP, STOPPED, TOO_MUCH_MEMORY, too_slow
 from exporters.extraction.messages import GarbledError, receive, send
 from exporters.extraction.settings import ExtractionSettings
 
@@ -29,6 +29,10 @@ _ENDING_SECONDS: Final = 1
 _GARBLED: Final = 1
 _BYTES_PER_CHARACTER: Final = 4
 _COMPLAINT_BYTES: Final = 64 * 1024
+_GIVING_UP: Final = {
+    getattr(signal, name) for name in ("SIGABRT", "SIGILL", "SIGTRAP") if hasattr(signal, name)
+}
+"""How C++ ends itself, most often where it gets no memory."""
 _OUT_OF_MEMORY: Final = (
     b"MemoryError",
     b"memory allocation of",
@@ -199,7 +203,11 @@ class ReadingProcess:
             return too_slow(self._settings.seconds)
         if any(said in complaint for said in _OUT_OF_MEMORY):
             return TOO_MUCH_MEMORY
-        return STOPPED if os.name == "posix" and -code == signal.SIGKILL else CRASHED
+        if os.name != "posix":
+            return CRASHED
+        if -code == signal.SIGKILL:
+            return STOPPED
+        return GAVE_UP if -code in _GIVING_UP else CRASHED
 
     def _complaint(self) -> bytes:
         """What the process wrote to its standard error before it ended."""

@@ -152,9 +152,7 @@ class TestPdf:
     ) -> None:
         bomb = pdf(squeezed_zeros(700_000_000), filter=b"/FlateDecode")
         assert len(bomb) < 1_000_000
-        found = read(strict, bomb, "pdf")
-        assert found.text is None
-        assert found.reason
+        assert "memory" in reason_of(strict, bomb, "pdf")
         assert read(strict, docx()).text == "Hello from Word"
 
     def test_a_stream_packed_many_times_over_costs_the_one_file(self, strict: Extractor) -> None:
