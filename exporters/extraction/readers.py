@@ -5,6 +5,8 @@ from functools import partial
 from typing import Final
 
 from exporters.extraction import mails, office, pages, plain, slides
+from exporters.extraction.errors import UnreadableError, broken
+from exporters.extraction.kinds import KINDS
 from exporters.extraction.reading import Circumstances, Reader
 from exporters.extraction.sniffing import kind_of
 
@@ -28,13 +30,18 @@ def read(content: bytes, about: Circumstances, refuse: Callable[[str], None]) ->
 
     Raises:
         UnreadableError: There is no text; the message says why.
-        Exception: The file is damaged in a way that its library does not expect.
+        MemoryError: There is not enough of it.
     """
     kind = kind_of(content, about.name, about.media_type)
     refuse(kind)
-    if kind == "eml":
-        return mails.read_mail(content, about, partial(read, refuse=refuse))
-    return READERS[kind](content, about)
+    try:
+        if kind == "eml":
+            return mails.read_mail(content, about, partial(read, refuse=refuse))
+        return READERS[kind](content, about)
+    except (UnreadableError, MemoryError):
+        raise
+    except Exception as error:  # a library on hostile input raises anything
+        raise UnreadableError(broken(KINDS[kind].title, type(error).__name__)) from error
 
 
 READERS: Final[dict[str, Reader]] = {
