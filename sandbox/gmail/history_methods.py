@@ -48,7 +48,14 @@ class HistoryMethods:
                 records.append((record.id.to_bytes(8, "big"), HistoryRecord(record.id, kept)))
                 if len(records) > limit:
                     break
-        page = cut_page(records, limit, position, binding, token, self._switches)
+        page = cut_page(
+            records,
+            limit,
+            position=position,
+            query=binding,
+            token=token,
+            switches=self._switches,
+        )
         answer: dict[str, Any] = {}
         if page.items:
             answer["history"] = [_shown(record) for record in page.items]

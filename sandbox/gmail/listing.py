@@ -1,4 +1,4 @@
-"""What ``messages.list`` and ``threads.list`` have in common: which messages, and how many a page."""
+"""What ``messages.list`` and ``threads.list`` share: which messages, and how many a page."""
 
 from collections.abc import Iterator
 

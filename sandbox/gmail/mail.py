@@ -8,6 +8,7 @@ import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from email.errors import HeaderParseError
 from email.header import decode_header
 from email.message import Message as Part
 from email.parser import BytesHeaderParser, BytesParser
@@ -18,7 +19,9 @@ from html.parser import HTMLParser
 
 SNIPPET_LENGTH = 200
 
-_REPLY_PREFIX = re.compile(r"\s*(?:re|fwd?|aw|wg|sv|vs|antw|res|enc)\s*(?:\[\d+\])?\s*:\s*", re.IGNORECASE)
+_REPLY_PREFIX = re.compile(
+    r"\s*(?:re|fwd?|aw|wg|sv|vs|antw|res|enc)\s*(?:\[\d+\])?\s*:\s*", re.IGNORECASE
+)
 _LIST_TAG = re.compile(r"\s*\[[^\]]{1,30}\]\s*")
 _MESSAGE_ID = re.compile(r"<[^<>\s]+>")
 _BLANKS = re.compile(r"\s+")
@@ -53,7 +56,9 @@ class Mail:
     @cached_property
     def references(self) -> tuple[str, ...]:
         """Message-IDs this mail answers, the nearest first."""
-        text = f"{raw_header(self._headers, 'References')} {raw_header(self._headers, 'In-Reply-To')}"
+        text = (
+            f"{raw_header(self._headers, 'References')} {raw_header(self._headers, 'In-Reply-To')}"
+        )
         return tuple(dict.fromkeys(reversed(_MESSAGE_ID.findall(text))))
 
     @cached_property
@@ -172,7 +177,7 @@ def decoded_header(value: str) -> str:
     pieces = []
     try:
         chunks = decode_header(unfolded)
-    except ValueError:  # malformed base64 in an encoded word; Gmail shows it as it is
+    except HeaderParseError:  # malformed base64 in an encoded word; Gmail shows it as it is
         return unfolded
     for chunk, charset in chunks:
         if isinstance(chunk, str):
@@ -245,6 +250,7 @@ class _TextReader(HTMLParser):
         self._hidden = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        del attrs  # what is hidden is told by the tag alone
         if tag in ("style", "script", "title"):
             self._hidden += 1
 
@@ -259,9 +265,11 @@ class _TextReader(HTMLParser):
 
 def _decoded(raw: bytes, charset: str) -> str:
     try:
-        return raw.decode(charset)
-    except (LookupError, UnicodeDecodeError):
-        return raw.decode("utf-8", "replace")
+        text = raw.decode(charset)
+    except (LookupError, ValueError):  # no such charset, or not what it says
+        text = raw.decode("utf-8", "replace")
+    # Some codecs let half a surrogate pair through, which no JSON can carry.
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _text(value: object) -> str:

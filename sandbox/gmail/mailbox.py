@@ -286,9 +286,9 @@ class Mailbox:
         )
 
     def _new_id(self, arrived_ms: int) -> str:
-        """An id out of the time of arrival and chance; within a millisecond it still grows."""
+        """An id out of the time of arrival and chance; within a second it still grows."""
         candidate = (arrived_ms << 20) + self.random.getrandbits(20)
-        if arrived_ms == self._last_id >> 20 and candidate <= self._last_id:
+        if arrived_ms <= self._last_id >> 20 < arrived_ms + 1000 and candidate <= self._last_id:
             candidate = self._last_id + self.random.randint(1, 4096)
         while f"{candidate:016x}" in self.messages:
             candidate += 1
@@ -298,18 +298,22 @@ class Mailbox:
     def _thread_for(self, mail: Mail, date_ms: int) -> str | None:
         """The thread a mail belongs to: by its References, or, for a reply, by its subject.
 
-        Either way the subject has to be the same (support.google.com/mail/answer/5900).
+        Either way the subject has to be the same (support.google.com/mail/answer/5900). Behind a
+        full thread the newest one of the subject goes on.
         """
+        answers = mail.is_reply
         for reference in mail.references:
             answered = self.messages.get(self._by_message_id.get(reference, ""))
             if answered is not None and answered.mail.bare_subject == mail.bare_subject:
-                return self._unless_full(answered.thread_id)
-        if not mail.is_reply:
-            return None
+                if self._has_room(answered):
+                    return answered.thread_id
+                answers = True
         namesake = self.messages.get(self._by_subject.get(mail.bare_subject, ""))
-        if namesake is None or abs(date_ms - namesake.internal_date) > SUBJECT_WINDOW_MS:
+        if not answers or namesake is None or not self._has_room(namesake):
             return None
-        return self._unless_full(namesake.thread_id)
+        if abs(date_ms - namesake.internal_date) > SUBJECT_WINDOW_MS:
+            return None
+        return namesake.thread_id
 
-    def _unless_full(self, thread_id: str) -> str | None:
-        return thread_id if len(self.threads[thread_id]) < THREAD_LIMIT else None
+    def _has_room(self, message: Message) -> bool:
+        return len(self.threads[message.thread_id]) < THREAD_LIMIT

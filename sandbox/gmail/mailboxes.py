@@ -123,7 +123,7 @@ class Mailboxes(State):
         else:
             receiving = [self.organization.user(self.box(address).address) for address in to]
         open_copy = sent.without_header("Bcc")
-        chosen = tuple(labels) if labels is not None else _incoming_labels(sent)
+        chosen = tuple(labels) if labels is not None else incoming_labels(sent)
         return self._deliver(receiving, open_copy, chosen, date)
 
     @mutation
@@ -376,7 +376,7 @@ class Mailboxes(State):
         return "\r\n".join(lines).encode()
 
 
-def _incoming_labels(mail: Mail) -> tuple[str, ...]:
+def incoming_labels(mail: Mail) -> tuple[str, ...]:
     """UNREAD, the category Gmail would guess, and INBOX."""
     if mail.header("List-Unsubscribe"):
         category = "CATEGORY_PROMOTIONS"

@@ -1,7 +1,7 @@
 """Reading an mbox file into a mailbox.
 
-mbox has no standard; this reads what mail archives use (mboxrd): a mail begins with a line ``From ``
-behind an empty line, and lines of its text that look like one have ``>`` in front.
+mbox has no standard; this reads what mail archives use (mboxrd): a mail begins with a line
+``From `` behind an empty line, and lines of its text that look like one have ``>`` in front.
 """
 
 import gzip

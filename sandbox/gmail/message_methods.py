@@ -48,10 +48,10 @@ class MessageMethods:
         page = cut_page(
             [(encode_key(message.key), message) for message in rest],
             listing.limit,
-            position,
-            listing.binding,
-            token,
-            self._switches,
+            position=position,
+            query=listing.binding,
+            token=token,
+            switches=self._switches,
         )
         answer: dict[str, Any] = {}
         if page.items:

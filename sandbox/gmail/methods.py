@@ -19,7 +19,7 @@ from sandbox.gmail.settings_methods import SettingsMethods
 from sandbox.gmail.switches import Switches
 from sandbox.gmail.thread_methods import ThreadMethods
 from sandbox.google.api import ApiCall, Operation
-from sandbox.google.fields import Schemas
+from sandbox.google.fields import Schemas, leaves
 from sandbox.google.parameters import Parameter
 
 _READ = CONTENT_SCOPES | {SCOPE_METADATA}
@@ -39,12 +39,9 @@ SCHEMAS: Schemas = {
     "ListThreadsResponse": {"threads": "Thread", "nextPageToken": "", "resultSizeEstimate": ""},
     "Thread": {"id": "", "snippet": "", "historyId": "", "messages": "Message"},
     "Message": {
-        **dict.fromkeys(
-            (
-                "id threadId labelIds snippet historyId internalDate sizeEstimate raw "
-                "classificationLabelValues"
-            ).split(),
-            "",
+        **leaves(
+            "id threadId labelIds snippet historyId internalDate sizeEstimate raw "
+            "classificationLabelValues"
         ),
         "payload": "MessagePart",
     },
@@ -71,23 +68,17 @@ SCHEMAS: Schemas = {
     "HistoryLabel": {"message": "Message", "labelIds": ""},
     "ListLabelsResponse": {"labels": "Label"},
     "Label": {
-        **dict.fromkeys(
-            (
-                "id name messageListVisibility labelListVisibility type messagesTotal "
-                "messagesUnread threadsTotal threadsUnread"
-            ).split(),
-            "",
+        **leaves(
+            "id name messageListVisibility labelListVisibility type messagesTotal "
+            "messagesUnread threadsTotal threadsUnread"
         ),
         "color": "LabelColor",
     },
     "LabelColor": {"textColor": "", "backgroundColor": ""},
     "ListSendAsResponse": {"sendAs": "SendAs"},
-    "SendAs": dict.fromkeys(
-        (
-            "sendAsEmail displayName replyToAddress signature isPrimary isDefault treatAsAlias "
-            "verificationStatus"
-        ).split(),
-        "",
+    "SendAs": leaves(
+        "sendAsEmail displayName replyToAddress signature isPrimary isDefault treatAsAlias "
+        "verificationStatus"
     ),
     "ListDelegatesResponse": {"delegates": "Delegate"},
     "Delegate": {"delegateEmail": "", "verificationStatus": ""},
@@ -116,6 +107,7 @@ def operations(mailboxes: Mailboxes, switches: Switches) -> list[Operation]:
         path: str,
         handler: Callable[[Mailbox, ApiCall], dict[str, Any]],
         scopes: frozenset[str],
+        *,
         answer: str,
         parameters: dict[str, Parameter] | None = None,
         cost: int = 1,
@@ -133,54 +125,91 @@ def operations(mailboxes: Mailboxes, switches: Switches) -> list[Operation]:
         "startHistoryId": Parameter("uint64"),
     }
     labels, own = _READ | {SCOPE_LABELS}, CONTENT_SCOPES | {SCOPE_SETTINGS}
-    found = "ListMessagesResponse"
     return [
-        operation("getProfile", "profile", settings.profile, _READ | {SCOPE_COMPOSE}, "Profile"),
-        operation("messages.list", "messages", messages.list, _READ, found, _LIST, 5),
-        operation("messages.get", "messages/{id}", messages.get, _READ, "Message", get, 20),
+        operation(
+            "getProfile", "profile", settings.profile, _READ | {SCOPE_COMPOSE}, answer="Profile"
+        ),
+        operation(
+            "messages.list",
+            "messages",
+            messages.list,
+            _READ,
+            answer="ListMessagesResponse",
+            parameters=_LIST,
+            cost=5,
+        ),
+        operation(
+            "messages.get",
+            "messages/{id}",
+            messages.get,
+            _READ,
+            answer="Message",
+            parameters=get,
+            cost=20,
+        ),
         operation(
             "messages.attachments.get",
             "messages/{messageId}/attachments/{id}",
             messages.attachment,
             CONTENT_SCOPES,
-            "MessagePartBody",
+            answer="MessagePartBody",
             cost=5,
         ),
-        operation("threads.list", "threads", threads.list, _READ, "ListThreadsResponse", _LIST, 10),
-        operation("threads.get", "threads/{id}", threads.get, _READ, "Thread", get_thread, 40),
+        operation(
+            "threads.list",
+            "threads",
+            threads.list,
+            _READ,
+            answer="ListThreadsResponse",
+            parameters=_LIST,
+            cost=10,
+        ),
+        operation(
+            "threads.get",
+            "threads/{id}",
+            threads.get,
+            _READ,
+            answer="Thread",
+            parameters=get_thread,
+            cost=40,
+        ),
         operation(
             "history.list",
             "history",
             history.list,
             _READ,
-            "ListHistoryResponse",
-            list_history,
-            2,
+            answer="ListHistoryResponse",
+            parameters=list_history,
+            cost=2,
         ),
-        operation("labels.list", "labels", settings.labels, labels, "ListLabelsResponse"),
-        operation("labels.get", "labels/{id}", settings.label, labels, "Label"),
+        operation("labels.list", "labels", settings.labels, labels, answer="ListLabelsResponse"),
+        operation("labels.get", "labels/{id}", settings.label, labels, answer="Label"),
         operation(
-            "settings.sendAs.list", "settings/sendAs", settings.send_as, own, "ListSendAsResponse"
+            "settings.sendAs.list",
+            "settings/sendAs",
+            settings.send_as,
+            own,
+            answer="ListSendAsResponse",
         ),
         operation(
             "settings.sendAs.get",
             "settings/sendAs/{sendAsEmail}",
             settings.one_send_as,
             own,
-            "SendAs",
+            answer="SendAs",
         ),
         operation(
             "settings.delegates.list",
             "settings/delegates",
             settings.delegates,
             own,
-            "ListDelegatesResponse",
+            answer="ListDelegatesResponse",
         ),
         operation(
             "settings.delegates.get",
             "settings/delegates/{delegateEmail}",
             settings.delegate,
             own,
-            "Delegate",
+            answer="Delegate",
         ),
     ]

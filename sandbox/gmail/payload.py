@@ -1,9 +1,9 @@
 """A mail as Gmail's ``payload``: the tree of its MIME parts.
 
-developers.google.com/gmail/api/reference/rest/v1/users.messages#Message.MessagePart. The root has an
-empty ``partId``, its parts are "0", "1", theirs "0.0" and so on. The parts of a mail inside a mail
-are below its ``message/rfc822`` part. A text without a file name comes in ``data``; everything else
-has an ``attachmentId``, and so has a text above the limit.
+developers.google.com/gmail/api/reference/rest/v1/users.messages#Message.MessagePart. The root has
+an empty ``partId``, its parts are "0", "1", theirs "0.0" and so on. The parts of a mail inside a
+mail are below its ``message/rfc822`` part. A text without a file name comes in ``data``; everything
+else has an ``attachmentId``, and so has a text above the limit.
 """
 
 import base64
@@ -135,8 +135,8 @@ def _body(
 
 
 def _children(part: Part) -> list[Part]:
-    payload = part.get_payload()
-    if not part.is_multipart() or not isinstance(payload, list):
+    payload = part.get_payload() if part.is_multipart() else None
+    if not isinstance(payload, list):
         return []
     return [child for child in payload if isinstance(child, Part)]
 

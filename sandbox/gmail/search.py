@@ -52,7 +52,7 @@ def read_query(text: str, mailbox: Mailbox, now: float) -> Query:
         now: Seconds since the epoch, for ``newer_than``.
     """
     reader = _Reader(text, mailbox, now)
-    test = reader.all_of(closing="")
+    test = reader.everything()
     return Query(test, reader.shows_hidden)
 
 
@@ -64,11 +64,12 @@ class _Reader:
         self._mailbox = mailbox
         self._now = now
 
-    def all_of(self, closing: str) -> Test:
-        """Everything up to a bracket (or the end) has to hold; OR joins its neighbours."""
-        return _every(self._clauses(closing))
+    def everything(self) -> Test:
+        """What the whole search asks for."""
+        return _every(self._clauses())
 
-    def _clauses(self, closing: str) -> list[Test]:
+    def _clauses(self) -> list[Test]:
+        """The conditions up to a closing bracket or the end; OR makes one of its neighbours."""
         clauses: list[Test] = []
         joins = False
         while (match := self._next()) is not None:
@@ -113,7 +114,7 @@ class _Reader:
             tests = [self._term(operator, value.strip('"')) for value in values if value != "OR"]
             either = bracket == "{" or "OR" in values
             return _either(tests) if either else _every(tests)
-        clauses = self._clauses(")" if bracket == "(" else "}")
+        clauses = self._clauses()
         return _every(clauses) if bracket == "(" else _either(clauses)
 
     def _term(self, operator: str, value: str) -> Test:
@@ -167,9 +168,7 @@ def _header(*names: str) -> Callable[[_Reader, str], Test]:
         words = _WORD.findall(wanted)
         if not words:
             return _never
-        pattern = re.compile(
-            r"(?<![^\W_])" + r"[\W_]+".join(map(re.escape, words)) + r"(?![^\W_])"
-        )
+        pattern = re.compile(r"(?<![^\W_])" + r"[\W_]+".join(map(re.escape, words)) + r"(?![^\W_])")
         return lambda message: any(
             pattern.search(message.mail.header(name).lower()) is not None for name in names
         )

@@ -23,9 +23,7 @@ from sandbox.google.paging import cut_page, decode_token
 class ThreadMethods:
     """The methods of ``users.threads``."""
 
-    def __init__(
-        self, mailboxes: Mailboxes, switches: Switches, messages: MessageMethods
-    ) -> None:
+    def __init__(self, mailboxes: Mailboxes, switches: Switches, messages: MessageMethods) -> None:
         self._mailboxes = mailboxes
         self._switches = switches
         self._messages = messages
@@ -40,10 +38,10 @@ class ThreadMethods:
         page = cut_page(
             [(encode_key(message.key), message) for message in rest],
             listing.limit,
-            position,
-            binding,
-            token,
-            self._switches,
+            position=position,
+            query=binding,
+            token=token,
+            switches=self._switches,
         )
         answer: dict[str, Any] = {}
         if page.items:

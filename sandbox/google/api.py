@@ -34,8 +34,9 @@ STANDING_HEADERS = {
 }
 
 NOT_FOUND_PAGE = (
-    b"<!DOCTYPE html>\n<html lang=en>\n<meta charset=utf-8>\n<title>Error 404 (Not Found)!!1</title>\n"
-    b"<p><b>404.</b> <ins>That's an error.</ins>\n<p>The requested URL was not found on this server.\n"
+    b"<!DOCTYPE html>\n<html lang=en>\n<meta charset=utf-8>\n"
+    b"<title>Error 404 (Not Found)!!1</title>\n<p><b>404.</b> <ins>That's an error.</ins>\n"
+    b"<p>The requested URL was not found on this server.\n"
 )
 
 
@@ -167,7 +168,7 @@ class Route:
         return self.request.path if self.operation is None else self.operation.name
 
     def parameters(self) -> dict[str, str]:
-        """Path and query parameters as text, without credentials; repeated ones joined by commas."""
+        """Path and query as text, without credentials; repeated parameters joined by commas."""
         found: dict[str, str] = dict(self.variables)
         for name, value in self.request.query:
             if name not in ("access_token", "oauth_token", "key"):

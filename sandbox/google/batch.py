@@ -43,7 +43,9 @@ def read_batch(request: ApiRequest) -> list[BatchedCall]:
     head = f"Content-Type: {content_type}\r\n\r\n".encode("latin-1", "replace")
     message = BytesParser(policy=HTTP).parsebytes(head + request.body)
     if message.get_content_maintype() != "multipart" or not message.is_multipart():
-        raise invalid_argument("Failed to parse batch request, error: no multipart body.", "badRequest")
+        raise invalid_argument(
+            "Failed to parse batch request, error: no multipart body.", "badRequest"
+        )
     calls = []
     for part in message.iter_parts():
         raw = part.get_payload(decode=True)
@@ -92,7 +94,9 @@ def _read_call(raw: bytes, outer: ApiRequest) -> ApiRequest:
     first, _, rest = raw.lstrip(b"\r\n").partition(b"\n")
     match = _REQUEST_LINE.match(first.decode("latin-1").strip())
     if match is None:
-        raise invalid_argument("Failed to parse batch request, error: no request line.", "badRequest")
+        raise invalid_argument(
+            "Failed to parse batch request, error: no request line.", "badRequest"
+        )
     inner = BytesParser(policy=HTTP).parsebytes(rest)
     headers = {name.lower(): str(value) for name, value in inner.items()}
     if "authorization" in outer.headers:

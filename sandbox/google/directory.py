@@ -7,7 +7,7 @@ from typing import Any
 
 from sandbox.google.api import ApiCall, Operation
 from sandbox.google.errors import GoogleError
-from sandbox.google.fields import Schemas
+from sandbox.google.fields import Schemas, leaves
 from sandbox.google.organization import GoogleUser, Organization
 from sandbox.google.paging import PageSwitches, cut_page, decode_token
 from sandbox.google.parameters import Parameter
@@ -18,14 +18,11 @@ SCOPE_USERS_READONLY = "https://www.googleapis.com/auth/admin.directory.user.rea
 SCHEMAS: Schemas = {
     "Users": {"kind": "", "etag": "", "users": "User", "nextPageToken": "", "trigger_event": ""},
     "User": {
-        **dict.fromkeys(
-            (
-                "kind id etag primaryEmail isAdmin isDelegatedAdmin lastLoginTime creationTime "
-                "agreedToTerms suspended suspensionReason archived changePasswordAtNextLogin "
-                "ipWhitelisted aliases nonEditableAliases customerId orgUnitPath isMailboxSetup "
-                "isEnrolledIn2Sv isEnforcedIn2Sv includeInGlobalAddressList"
-            ).split(),
-            "",
+        **leaves(
+            "kind id etag primaryEmail isAdmin isDelegatedAdmin lastLoginTime creationTime "
+            "agreedToTerms suspended suspensionReason archived changePasswordAtNextLogin "
+            "ipWhitelisted aliases nonEditableAliases customerId orgUnitPath isMailboxSetup "
+            "isEnrolledIn2Sv isEnforcedIn2Sv includeInGlobalAddressList"
         ),
         "name": "UserName",
         "emails": "UserEmail",
@@ -122,10 +119,10 @@ class Directory:
         page = cut_page(
             list(zip(keys[begin:], users[begin:], strict=True)),
             call.number("maxResults", DEFAULT_PAGE),
-            position,
-            query,
-            token,
-            self._switches,
+            position=position,
+            query=query,
+            token=token,
+            switches=self._switches,
         )
         answer: dict[str, Any] = {"kind": "admin#directory#users"}
         if page.items:
@@ -200,27 +197,28 @@ class Directory:
 
 def _filter(query: str) -> Callable[[GoogleUser], bool]:
     """The part of the directory's search that names one field each (``isSuspended=false``)."""
-    tests: list[Callable[[GoogleUser], bool]] = []
-    for clause in query.split():
-        name, sign, value = clause.replace(":", "=", 1).partition("=")
-        value = value.strip("'\"").lower()
-        exact = "=" in clause
-        if not sign or not value:
-            raise _refused(400, "Invalid Input: query", "invalid")
-        if name == "isSuspended":
-            tests.append(lambda user, value=value: user.suspended == (value == "true"))
-        elif name == "isAdmin":
-            tests.append(lambda user, value=value: user.is_admin == (value == "true"))
-        elif name == "email":
-            tests.append(
-                lambda user, value=value, exact=exact: any(
-                    address == value or (not exact and address.startswith(value.rstrip("*")))
-                    for address in (user.email, *user.aliases)
-                )
-            )
-        else:
-            raise _refused(400, "Invalid Input: query", "invalid")
+    tests = [_clause(clause) for clause in query.split()]
     return lambda user: all(test(user) for test in tests)
+
+
+def _clause(text: str) -> Callable[[GoogleUser], bool]:
+    name, sign, value = text.replace(":", "=", 1).partition("=")
+    wanted, exact = value.strip("'\"").lower(), "=" in text
+
+    def has_address(user: GoogleUser) -> bool:
+        known = (user.email, *user.aliases)
+        if exact:
+            return wanted in known
+        return any(address.startswith(wanted.rstrip("*")) for address in known)
+
+    tests: dict[str, Callable[[GoogleUser], bool]] = {
+        "isSuspended": lambda user: user.suspended == (wanted == "true"),
+        "isAdmin": lambda user: user.is_admin == (wanted == "true"),
+        "email": has_address,
+    }
+    if not sign or not wanted or name not in tests:
+        raise _refused(400, "Invalid Input: query", "invalid")
+    return tests[name]
 
 
 def _refused(code: int, message: str, reason: str) -> GoogleError:

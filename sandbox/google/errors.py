@@ -1,8 +1,8 @@
 """Google's error form: an HTTP status and a JSON object that says it twice.
 
 The outer object (``code``, ``message``, ``status``) is that of google.rpc.Status
-(cloud.google.com/apis/design/errors); the list ``errors`` with ``domain`` and ``reason`` is the older
-form, which Gmail's and the Admin SDK's guides still tell clients to read.
+(cloud.google.com/apis/design/errors); the list ``errors`` with ``domain`` and ``reason`` is the
+older form, which Gmail's and the Admin SDK's guides still tell clients to read.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,8 @@
 """Partial responses: the ``fields`` parameter (developers.google.com/gmail/api/guides/performance).
 
 ``a,b`` names several fields, ``a/b`` and ``a(b,c)`` fields of a field, ``*`` all of them. A field
-named without more comes whole; in ``payload(parts(mimeType))`` the parts' own parts are not named and
-therefore left out.
+named without more comes whole; in ``payload(parts(mimeType))`` the parts' own parts are not named
+and therefore left out.
 """
 
 import re
@@ -18,6 +18,11 @@ Schemas: TypeAlias = "Mapping[str, Mapping[str, str]]"
 """Type name to its fields; a field maps to the name of its type, or to an empty text."""
 
 _TOKEN = re.compile(r"\s*([A-Za-z0-9_@$.-]+|\*|[(),/])")
+
+
+def leaves(names: str) -> dict[str, str]:
+    """Fields without fields of their own, for a schema; names are parted by blanks."""
+    return dict.fromkeys(names.split(), "")
 
 
 def parse_mask(text: str) -> Mask:

@@ -1,8 +1,8 @@
 """Page tokens, and the mischief a page can be up to.
 
-A token is a decimal number, as Gmail's are seen to be. It holds the key of the last item served and a
-checksum over the query, so a page begins at the next item there is whatever was deleted meanwhile,
-and a token of another query is refused.
+A token is a decimal number, as Gmail's are seen to be. It holds the key of the last item served and
+a checksum over the query, so a page begins at the next item there is, whatever was deleted
+meanwhile, and a token of another query is refused.
 """
 
 import secrets
@@ -98,6 +98,7 @@ def decode_token(token: str, query: str) -> Position:
 def cut_page(
     items: Sequence[tuple[bytes, T]],
     limit: int,
+    *,
     position: Position,
     query: str,
     token: str,
@@ -129,6 +130,4 @@ def cut_page(
 
 
 def _check(plain: bytes, query: str) -> bytes:
-    return blake2b(
-        plain + b"\0" + query.encode(), digest_size=_CHECK_BYTES, key=_SECRET
-    ).digest()
+    return blake2b(plain + b"\0" + query.encode(), digest_size=_CHECK_BYTES, key=_SECRET).digest()

@@ -101,9 +101,7 @@ def _value(name: str, text: str, parameter: Parameter) -> str | int | bool:
     if parameter.between is not None:
         low, high = parameter.between
         if not low <= number <= high:
-            message = (
-                f"Invalid value '{text}'. Values must be within the range: [{low}, {high}]"
-            )
+            message = f"Invalid value '{text}'. Values must be within the range: [{low}, {high}]"
             raise GoogleError(
                 400, message, "invalidParameter", location=("parameter", name), status=None
             )
