@@ -150,17 +150,15 @@ class TestPdf:
     def test_a_stream_that_unpacks_to_more_than_the_memory_costs_the_one_file(
         self, strict: Extractor
     ) -> None:
-        bomb = pdf(squeezed_zeros(700_000_000), filter=b"/FlateDecode")
+        bomb = pdf(squeezed_zeros(500_000_000), filter=b"/FlateDecode")
         assert len(bomb) < 1_000_000
-        found = read(strict, bomb, "pdf")
-        assert found.text is None
-        assert found.reason
+        assert "memory" in reason_of(strict, bomb, "pdf")
         assert read(strict, docx()).text == "Hello from Word"
 
     def test_a_stream_packed_many_times_over_costs_the_one_file(self, strict: Extractor) -> None:
         import zlib  # noqa: PLC0415 (here only)
 
-        stream = squeezed_zeros(300_000_000)
+        stream = squeezed_zeros(100_000_000)
         for _ in range(2):
             stream = zlib.compress(stream, 9)
         found = read(strict, pdf(stream, filter=b"[/FlateDecode /FlateDecode /FlateDecode]"), "pdf")
@@ -203,7 +201,7 @@ class TestMails:
 
     def test_parts_nested_without_end_cost_the_one_file(self, extractor: Extractor) -> None:
         deep = b"From: a@b.example\nSubject: deep\nMIME-Version: 1.0\n"
-        for level in range(3_000):
+        for level in range(1_200):
             deep += b'Content-Type: multipart/mixed; boundary="%d"\n\n--%d\n' % (level, level)
         found = read(extractor, deep, "eml")
         assert (found.text is None) == bool(found.reason)
@@ -236,7 +234,7 @@ class TestNames:
             )
 
     def test_a_strange_name_is_no_trouble(self, extractor: Extractor) -> None:
-        for name in ("\ud800.docx", "a\0b.docx", "x" * 10_000 + ".docx", "../../a.docx", ""):
+        for name in ("\ud800.docx", "a\0b.docx", "x" * 1_000_000 + ".docx", "../../a.docx", ""):
             assert extractor.extract(docx(), name=name, mime_type="\ud800;;=").text
 
 
