@@ -3,6 +3,7 @@
 from typing import Final
 
 from documents.gmail import GmailMessageDocument
+from documents.jira import JiraIssueDocument
 from documents.slack import SlackMessageDocument
 from documents.types import AIDocument, DocumentTypeRegistry
 
@@ -12,3 +13,4 @@ document_types: Final = DocumentTypeRegistry()
 document_types.register(AIDocument)
 document_types.register(SlackMessageDocument)
 document_types.register(GmailMessageDocument)
+document_types.register(JiraIssueDocument)
