@@ -63,13 +63,20 @@ def test_prefect_is_imported_only_where_prefect_meets_the_rest(room: str) -> Non
     assert wrong == []
 
 
-def test_the_vendors_sdk_is_imported_in_the_client_only() -> None:
+@pytest.mark.parametrize(
+    ("package", "module"),
+    [
+        ("slack_sdk", "exporters/slack/client.py"),
+        ("google", "exporters/google/credentials.py"),
+    ],
+)
+def test_the_vendors_sdk_is_imported_in_one_module_only(package: str, module: str) -> None:
     users = [
         str(path.relative_to(ROOT))
         for path in files_of("exporters")
-        if any(module.partition(".")[0] == "slack_sdk" for module in imported_modules(path))
+        if any(name.partition(".")[0] == package for name in imported_modules(path))
     ]
-    assert users == ["exporters/slack/client.py"]
+    assert users == [module]
 
 
 def test_the_http_library_is_imported_in_one_module_of_a_room() -> None:
