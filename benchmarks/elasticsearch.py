@@ -3,12 +3,15 @@
     cd tests && python -m servers.elasticsearch            # prints ELASTICSEARCH_URL and serves
     python -m benchmarks.elasticsearch                     # 20,000 documents, best of 3
     python -m benchmarks.elasticsearch --vectors           # with their chunks of 384 dimensions
+    python -m benchmarks.elasticsearch --apart             # server and sync on cores of their own
 
 `parallel_bulk` gets the very same bodies as dictionaries ready made in memory, with as many
 threads and items in a request, and the orjson serializer. The sync reads records from a file, lands
 them, makes documents, embeds in constant time, writes to the server and commits to its ledger. The
-two take turns, each into fresh indices. Then the same source is synced again: nothing has changed,
-so no bulk request may be sent.
+two take turns, each into fresh indices. With `--apart` the server is held to one half of the
+machine's cores and everything here, `parallel_bulk` as well, to the other, as where the server is
+another machine; without it they compete for the same ones. Then the same source is synced again:
+nothing has changed, so no bulk request may be sent.
 """
 
 import argparse
@@ -172,6 +175,22 @@ def bulk_alone(client: Elasticsearch, parts: list[list[dict[str, Any]]]) -> Cost
     return meter.cost
 
 
+def keep_apart(client: Elasticsearch) -> str:
+    """Gives the server and this process each one half of the cores; tells which."""
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        raise SystemExit("--apart needs two cores at least.")
+    ours, theirs = set(cores[: len(cores) // 2]), set(cores[len(cores) // 2 :])
+    for node in client.nodes.info(metric="process")["nodes"].values():
+        threads = Path(f"/proc/{node['process']['id']}/task")
+        if not threads.exists():
+            raise SystemExit("--apart needs the server to run on this machine.")
+        for thread in threads.iterdir():
+            os.sched_setaffinity(int(thread.name), theirs)
+    os.sched_setaffinity(0, ours)
+    return f"server on cores {theirs}, everything else on cores {ours}"
+
+
 def fresh_indices(client: Elasticsearch, *, vectors: bool) -> list[str]:
     """Empty indices of the mappings of the stores."""
     prefix = f"bench-{uuid4().hex[:8]}"
@@ -226,6 +245,7 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=20_000)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--vectors", action="store_true", help="also chunks of 384 dimensions")
+    parser.add_argument("--apart", action="store_true", help="server and sync on other cores")
     parser.add_argument("--url", default=os.environ.get("ELASTICSEARCH_URL"))
     arguments = parser.parse_args()
     if not arguments.url:
@@ -241,6 +261,8 @@ def main() -> None:
         Elasticsearch(arguments.url, request_timeout=120, serializers=serializers) as client,
         tempfile.TemporaryDirectory(prefix="bench-") as folder,
     ):
+        if arguments.apart:
+            print(keep_apart(client))
         for bulk, first, again in rounds(client, arguments.url, arguments, Path(folder)):
             alone.append(bulk)
             synced.append(first.cost)

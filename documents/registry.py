@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from documents.gmail import GmailMessageDocument
 from documents.jira import JiraIssueDocument
 from documents.slack import SlackMessageDocument
 from documents.types import AIDocument, DocumentTypeRegistry
@@ -11,4 +12,5 @@ document_types: Final = DocumentTypeRegistry()
 
 document_types.register(AIDocument)
 document_types.register(SlackMessageDocument)
+document_types.register(GmailMessageDocument)
 document_types.register(JiraIssueDocument)

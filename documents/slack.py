@@ -18,7 +18,8 @@ class SlackMessageDocument(AIDocument):
         participants: who wrote in it: `id`, `name`, `email`, `is_bot`.
         mentions: names of people, channels and groups mentioned.
         links: URLs in order of appearance.
-        files: `id`, `name`, `title`, `mimetype`, `size` (bytes), `url`.
+        files: `id`, `name`, `title`, `mimetype`, `size` (bytes), `url`, and `no_text` where its
+            text could not be read: why.
         not_embedded: True where nobody said anything: people came and went.
     """
 
@@ -54,6 +55,7 @@ class SlackMessageDocument(AIDocument):
                 "title": {"type": "text"},
                 "mimetype": {"type": "keyword"},
                 "size": {"type": "long"},
+                "no_text": {"type": "keyword"},
             }
         },
     }

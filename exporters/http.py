@@ -32,6 +32,9 @@ from exporters.errors import ExportError, InvalidDataError, PermissionDeniedErro
 from exporters.redaction import RedactingFilter, redactor
 from exporters.settings import WHOLE_CREDENTIAL
 
+Parse = Callable[[bytes, Mapping[str, str]], Any]
+"""Reads the body of a successful answer, given its headers (their names in any case)."""
+
 Authorization = Mapping[str, str] | Callable[[], Mapping[str, str]]
 """The headers that carry the credential, or what makes them anew for each call."""
 
@@ -54,7 +57,7 @@ class HttpAnswer:
     Attributes:
         status: The HTTP status.
         headers: Case-insensitive.
-        body: Parsed JSON; None where there is no body (204, 304).
+        body: Parsed JSON, or what `parse` made; None where there is no body (204, 304).
         next_url: The address of the next page in a `Link` header.
         complete: False where the body was larger than `max_json_bytes` and was not read.
     """
@@ -109,6 +112,8 @@ class HttpClient:
         credential_hosts: Further hosts that may get the credential: `files.example.com`, with a
             port where it is not the usual one, or `*.example.com` for every host below.
         headers: Further headers of every request.
+        short_lived: The credential is a token that dies within the hour; see
+            `Redactor.register_passing`.
     """
 
     def __init__(
@@ -118,11 +123,13 @@ class HttpClient:
         authorization: Authorization | None = None,
         credential_hosts: Sequence[str] = (),
         headers: Mapping[str, str] | None = None,
+        short_lived: bool = False,
     ) -> None:
         settings = caller.settings
         self._caller = caller
         self._settings = settings
         self._authorization = authorization or {}
+        self._register = redactor.register_passing if short_lived else redactor.register
         base = urlsplit(settings.base_url)
         self._base_url = settings.base_url.rstrip("/") + "/"
         self._base_host = base.netloc.lower()
@@ -147,7 +154,9 @@ class HttpClient:
         params: Mapping[str, Any] | None = None,
         json: Any = None,
         form: Mapping[str, Any] | None = None,
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
+        parse: Parse | None = None,
         name: str = "",
         scope: str = WHOLE_CREDENTIAL,
         weight: int = 1,
@@ -164,7 +173,10 @@ class HttpClient:
             params: The query. None values are left out.
             json: A body to send as JSON.
             form: A body to send as a form.
+            content: A body to send as it is; its type belongs in `headers`.
             headers: Further headers.
+            parse: Reads the body of a success that is not JSON (the parts of a batch). A
+                `ValueError` of it counts as an answer that was cut off.
             name: What is asked for, for sentences; by default the method and the path.
             scope: See `ApiCaller.call`, as for the arguments that follow.
             weight: What the call costs.
@@ -185,10 +197,11 @@ class HttpClient:
             params=given or None,
             json=json,
             data=form,
+            content=content,
             headers=headers,
         )
         answer: HttpAnswer = self._caller.call(
-            partial(self._ask, build),
+            partial(self._ask, build, parse),
             request=name or f"{method} {self._place(url)}",
             scope=scope,
             weight=weight,
@@ -299,7 +312,7 @@ class HttpClient:
         host = "" if parts.netloc.lower() == self._base_host else parts.hostname or ""
         return redactor.url(f"{host}{parts.path}")
 
-    def _ask(self, build: Callable[[], httpx2.Request]) -> HttpAnswer:
+    def _ask(self, build: Callable[[], httpx2.Request], parse: Parse | None = None) -> HttpAnswer:
         with self._answer(build, self._settings.answer_timeout) as (response, chunks):
             limit = self._settings.max_json_bytes
             content, complete = _read(chunks, limit)
@@ -307,7 +320,7 @@ class HttpClient:
             if response.status_code >= 300:
                 body = parse_body(content)
             elif complete and response.status_code != 204:
-                body = _json(content)
+                body = _parsed(parse, content, response.headers) if parse else _json(content)
             return HttpAnswer(
                 status=response.status_code,
                 headers=response.headers,
@@ -392,7 +405,7 @@ class HttpClient:
         headers = authorization() if callable(authorization) else authorization
         allowed = self._may_have_credential(request.url)
         for name, value in headers.items():
-            redactor.register(value, value.rpartition(" ")[2])
+            self._register(value, value.rpartition(" ")[2])
             request.headers.pop(name, None)
             if allowed:
                 request.headers[name] = value
@@ -446,6 +459,18 @@ def _read(chunks: Iterator[bytes], limit: int) -> tuple[bytes, bool]:
         if len(content) > limit:
             return bytes(content[:limit]), False
     return bytes(content), True
+
+
+def _parsed(parse: Parse, content: bytes, headers: Mapping[str, str]) -> Any:
+    """What a caller's own reader makes of a body.
+
+    Raises:
+        json.JSONDecodeError: It makes no sense, as with JSON that was cut off.
+    """
+    try:
+        return parse(content, headers)
+    except ValueError as error:
+        raise json.JSONDecodeError(str(error), "", 0) from None
 
 
 def _json(content: bytes) -> Any:

@@ -27,6 +27,10 @@ _URL_MASK: Final = "redacted"
 _SHORTEST_SECRET: Final = 6
 """A shorter one would blank out ordinary words everywhere."""
 
+_MOST_PASSING: Final = 256
+"""Short-lived tokens remembered at a time. A process may get thousands an hour, one a mailbox, and
+everything that is searched for all of them would take longer with each."""
+
 # Sources of the shapes: each vendor's own documentation of its token prefixes.
 _TOKEN_SHAPES: Final = re.compile(
     r"\bxox[a-z][-.](?:xox[a-z]-)?[A-Za-z0-9-]{10,}"  # Slack
@@ -106,6 +110,19 @@ class Redactor:
 
     def __init__(self) -> None:
         self._known = _Known()
+        self._passing: tuple[str, ...] = ()
+        self._passing_bytes: tuple[bytes, ...] = ()
+
+    def register_passing(self, *secrets: str) -> None:
+        """Remembers tokens that die within the hour: the latest ones, and not for good.
+
+        Args:
+            secrets: Of letters, digits and signs that JSON and addresses leave as they are.
+        """
+        new = [one for one in secrets if len(one) >= _SHORTEST_SECRET and one not in self._passing]
+        if new:
+            self._passing = (*self._passing, *new)[-_MOST_PASSING:]
+            self._passing_bytes = tuple(one.encode() for one in self._passing)
 
     def register(self, *secrets: str | None) -> None:
         """Remembers secrets for as long as the process lives.
@@ -154,13 +171,18 @@ class Redactor:
 
     def finds_secrets(self, data: bytes) -> bool:
         """Whether a payload, as JSON, holds anything that `payload` would take out."""
-        return any(needle in data for needle in self._known.needles) or bool(
+        needles = (*self._known.needles, *self._passing_bytes)
+        return any(needle in data for needle in needles) or bool(
             b"://" in data and _PARAMETER_BYTES.search(data)
         )
 
     def _without_registered(self, text: str, mask: str = _MASK) -> str:
         pattern = self._known.pattern
-        return pattern.sub(mask, text) if pattern else text
+        text = pattern.sub(mask, text) if pattern else text
+        for token in self._passing:
+            if token in text:
+                text = text.replace(token, mask)
+        return text
 
     def _clean(self, value: Any) -> Any:
         if isinstance(value, str):

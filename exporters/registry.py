@@ -109,6 +109,11 @@ class SourceManifest(BaseModel):
                 f"The manifest of {self.name} names {reference}, which cannot be imported: {error}."
             ) from error
 
+    @property
+    def configured(self) -> bool:
+        """Whether the environment holds a secret for it, be it enough or not."""
+        return bool(self.credentials_from_environment())
+
     def credentials_from_environment(self) -> dict[str, str]:
         """The secrets that are set in the environment, by field name; empty variables are none."""
         found = {}

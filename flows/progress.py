@@ -40,7 +40,7 @@ _LINE_SECONDS: Final = 10.0
 
 _NAME_CHARACTERS: Final = 32
 
-_COLUMNS: Final = (
+COLUMNS: Final = (
     ("new", "new"),
     ("changed", "changed"),
     ("unchanged", "unchanged"),
@@ -192,7 +192,7 @@ def _print_result(title: str, result: SyncResult) -> None:
     if told:
         console.print(_partition_table(title, result, told))
         console.print()
-    _print_messages(result)
+    print_messages(result)
     if total.failed:
         items = counted(total.failed, "item was", "items were")
         console.print(f"[yellow]{items} set aside[/]: see `data-getters failures list`.")
@@ -201,7 +201,7 @@ def _print_result(title: str, result: SyncResult) -> None:
 
 def _partition_table(title: str, result: SyncResult, told: list[PartitionResult]) -> Table:
     total = result.counts
-    columns = [(heading, name) for heading, name in _COLUMNS if getattr(total, name)]
+    columns = [(heading, name) for heading, name in COLUMNS if getattr(total, name)]
     headings = [heading for heading, _ in columns]
     rows = [
         [
@@ -236,7 +236,7 @@ def _worth_a_row(partition: PartitionResult) -> bool:
     return not ended_well or bool(partition.counts.written)
 
 
-def _print_messages(result: SyncResult) -> None:
+def print_messages(result: SyncResult) -> None:
     """Why partitions failed or were left out; those with one reason are named together."""
     console = output()
     reasons: dict[tuple[PartitionOutcome, str], list[str]] = {}

@@ -39,6 +39,12 @@ BODY_FAULTS: frozenset[str] = frozenset(
 """Kinds that need the real answer first."""
 
 SLOW_BODY_PIECES = 10
+LOGIN_PAGE = (
+    b"<!DOCTYPE html><html><head><title>Sign in</title></head>"
+    b'<body><form action="/login" method="post">Sign in</form></body></html>'
+)
+"""What comes with a success where a proxy or a lost session sends people to a login."""
+
 HTML_PAGE = b"<!DOCTYPE html><html><head><title>502</title></head><body>Bad gateway</body></html>"
 
 
@@ -187,7 +193,8 @@ def answer_for(fault: Fault, vendor_bodies: Mapping[int, bytes]) -> web.Response
     """
     headers = dict(fault.headers)
     if fault.kind == "html":
-        return web.Response(status=fault.status, body=HTML_PAGE, content_type="text/html")
+        page = LOGIN_PAGE if fault.status < 400 else HTML_PAGE
+        return web.Response(status=fault.status, body=page, content_type="text/html")
     status = 429 if fault.kind == "rate_limited" else fault.status
     if fault.kind != "answer" and status in {429, 503}:
         retry_after = fault.retry_after_value()

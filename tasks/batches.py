@@ -1,6 +1,6 @@
 """What travels through the pipeline: batches of changes, and what is to be written for them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import Any
@@ -52,6 +52,9 @@ class Swept(Delete):
     listed it in the meantime.
     """
 
+
+Processing = Callable[[Iterable[Document]], Iterator[Document]]
+"""A source's own step, from `processing.custom`."""
 
 Item = EncodedUpsert | Seen | Delete | Children | AccessChange | CopyChange | Failure
 

@@ -6,10 +6,11 @@ from threading import Event
 
 from exporters.base import BaseExporter
 from stores.ledger.leases import Lease
+from tasks.batches import Processing
+from tasks.making import Maker
 from tasks.options import SyncOptions
 from tasks.results import Progress
 from tasks.stores import Stores
-from tasks.transform import Processing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,7 @@ class SyncContext:
         run_id: This run, also in the documents it writes.
         store_name: The document type.
         custom: The source's own processing step.
+        maker: Makes documents; None makes them where they are compared.
         lease: What lets this run write.
         progress: Told after each commit.
         on_wait: Told about once a second while a call waits: seconds left, and for what.
@@ -39,6 +41,7 @@ class SyncContext:
     run_id: str
     store_name: str
     custom: Processing | None = None
+    maker: Maker | None = None
     lease: Lease | None = None
     progress: Progress | None = None
     on_wait: Callable[[str, float, str], None] | None = None

@@ -386,6 +386,7 @@ class _PartitionSync:
             stores=context.stores,
             options=context.options,
             custom=context.custom,
+            maker=context.maker,
             resolves_seen=resolves_seen,
         )
         writer = Writer(

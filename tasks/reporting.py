@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 class RunStarted:
     """A run knows what it will do."""
 
+    run_id: str
     source: str
     connection: str
     partitions: tuple[Partition, ...]
@@ -31,6 +32,7 @@ class RunStarted:
 class PartitionProgressed:
     """A partition committed something, or ended."""
 
+    run_id: str
     result: PartitionResult
     ended: bool
 
@@ -39,6 +41,7 @@ class PartitionProgressed:
 class Waiting:
     """A partition waits for a rate limit or before a retry."""
 
+    run_id: str
     partition: str
     seconds: float
     reason: str
@@ -55,6 +58,7 @@ class RunEnded:
 class RunFailed:
     """A run stopped as a whole."""
 
+    run_id: str
     error: DataGettersError
 
 

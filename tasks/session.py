@@ -7,6 +7,7 @@ in their process. In another process (a Dask or Ray worker) the session is opene
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from threading import Lock
 from typing import Any, Final
@@ -19,12 +20,28 @@ from exporters.base import BaseExporter, Partition
 from exporters.limiter import WaitInterruptedError
 from exporters.registry import SourceManifest, source
 from exporters.settings import load_settings
+from tasks.batches import Processing
 from tasks.context import SyncContext
 from tasks.credentials import find_credentials
+from tasks.making import Recipe
+from tasks.making_process import Order, ProcessMaker
 from tasks.options import SyncOptions
 from tasks.reporting import PartitionProgressed, Waiting, tell
 from tasks.results import PartitionOutcome, PartitionResult
+from tasks.settings import load_task_settings
 from tasks.stores import Stores, open_stores
+
+_given_run_id: Final[ContextVar[str]] = ContextVar("_given_run_id", default="")
+
+
+@contextmanager
+def run_named(run_id: str) -> Iterator[None]:
+    """Gives the run of a flow that is called in the block its id, for whoever follows it."""
+    token = _given_run_id.set(run_id)
+    try:
+        yield
+    finally:
+        _given_run_id.reset(token)
 
 
 class SyncRequest(BaseModel):
@@ -45,7 +62,7 @@ class SyncRequest(BaseModel):
     selection: dict[str, Any] = Field(default_factory=dict)
     credentials: str | None = None
     options: SyncOptions = SyncOptions()
-    run_id: str = Field(default_factory=lambda: uuid4().hex)
+    run_id: str = Field(default_factory=lambda: _given_run_id.get() or uuid4().hex)
     flow_run_id: str | None = None
 
 
@@ -78,6 +95,8 @@ class SyncSession:
         title = self.connection if connection else self.exporter.connection_title
         self.stores: Stores = open_stores()
         processing = self.manifest.processing
+        custom = self.manifest.load(processing) if processing else None
+        self._maker = self._process_maker(document_class.store_name, custom)
         self.context = SyncContext(
             exporter=self.exporter,
             connection=self.connection,
@@ -86,9 +105,30 @@ class SyncSession:
             connection_id=self.stores.ledger.connection_id(request.source, self.connection, title),
             run_id=request.run_id,
             store_name=document_class.store_name,
-            custom=self.manifest.load(processing) if processing else None,
-            progress=_tell_progress,
-            on_wait=lambda partition, seconds, reason: tell(Waiting(partition, seconds, reason)),
+            custom=custom,
+            maker=self._maker,
+            progress=lambda result: tell(
+                PartitionProgressed(request.run_id, result, ended=result.ended)
+            ),
+            on_wait=lambda partition, seconds, reason: tell(
+                Waiting(request.run_id, partition, seconds, reason)
+            ),
+        )
+
+    def _process_maker(self, store_name: str, custom: Processing | None) -> ProcessMaker | None:
+        """What makes documents beside this process, where the settings want that."""
+        tasks = load_task_settings()
+        if tasks.making == "here":
+            return None
+        characters = self.stores.settings.document_characters
+        settings = load_settings(self.manifest.load(self.manifest.settings), self.manifest.name)
+        return ProcessMaker(
+            Order(self.manifest, self.selection, settings, characters),
+            Recipe(
+                exporter=self.exporter, store_name=store_name, characters=characters, custom=custom
+            ),
+            seconds=tasks.making_seconds,
+            always=tasks.making == "apart",
         )
 
     @property
@@ -109,6 +149,8 @@ class SyncSession:
 
     def close(self) -> None:
         """Gives everything back."""
+        if self._maker is not None:
+            self._maker.close()
         self.exporter.close()
         self.stores.close()
 
@@ -212,7 +254,3 @@ def unlisted(session: SyncSession, partitions: Iterable[Partition]) -> list[Part
         for state in session.stores.ledger.partitions(session.context.connection_id)
         if state.records and state.key not in listed
     ]
-
-
-def _tell_progress(result: PartitionResult) -> None:
-    tell(PartitionProgressed(result, ended=result.ended))

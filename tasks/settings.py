@@ -5,7 +5,7 @@ Where a value comes from, and what is said of a wrong one: see `documents.settin
 so a change takes effect with the next process.
 """
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -21,6 +21,20 @@ class TaskSettings(Settings):
         default=4,
         description="Partitions synced at once. They share one rate limiter, so more of them help "
         "only where a source answers slowly.",
+    )
+    concurrent_sources: Annotated[int, Field(ge=1, le=32), Unit("sources")] = Field(
+        default=4, description="Sources synced at once by a run over several of them."
+    )
+    making: Literal["here", "apart when large", "apart"] = Field(
+        default="apart when large",
+        description="Where documents are made of payloads: in the sync's own process, in one "
+        "beside it where there are many at once, or always there. Beside it they are made while "
+        "the sync fetches, and a payload that makes its reader hang or crash costs itself alone; "
+        "the process takes about 100 MB.",
+    )
+    making_seconds: Seconds = Field(
+        default=60,
+        description="Longest a record may take to become documents, where that is done apart.",
     )
     retries: Annotated[int, Field(ge=0, le=10), Unit("retries")] = Field(
         default=3, description="How often a partition is tried again after a passing failure."

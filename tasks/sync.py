@@ -111,7 +111,7 @@ def run_sync(request: SyncRequest) -> State[Any]:
                 _maintain(session)
     except DataGettersError as error:
         sentence = redactor.text(error.sentence())
-        tell(RunFailed(error))
+        tell(RunFailed(request.run_id, error))
         if isinstance(error, LeaseHeldError):
             # Nothing is missing for it: the run that is going on brings the same.
             logger.warning(sentence)
@@ -166,7 +166,8 @@ def _reason(error: BaseException) -> str:
 def _sync(session: SyncSession) -> SyncResult:
     request, started = session.request, monotonic()
     partitions = list_partitions(request)
-    tell(RunStarted(request.source, session.exporter.connection_title, tuple(partitions)))
+    account = session.exporter.connection_title
+    tell(RunStarted(request.run_id, request.source, account, tuple(partitions)))
     results = [skipped(partition) for partition in partitions if partition.unreadable]
     results += unlisted(session, partitions)
     futures: dict[PrefectFuture[PartitionResult], Partition] = {

@@ -21,8 +21,6 @@ from exporters.changes import AccessChange, Children, CopyChange, Delete, Failur
 from exporters.errors import InvalidDataError
 from exporters.redaction import redactor
 from processing.chunking import chunk_documents
-from processing.metadata import convert_to_ai_documents, fingerprints
-from processing.text import normalize, truncate
 from stores.ledger.known import KnownRecord
 from stores.ledger.types import (
     Copy,
@@ -32,11 +30,12 @@ from stores.ledger.types import (
     RecordState,
 )
 from stores.raw.types import RawRow
-from tasks.bad_items import TooManyFailuresError, as_export_error, check_ids
+from tasks.bad_items import TooManyFailuresError, as_export_error
 from tasks.batches import (
     ChangeBatch,
     EncodedUpsert,
     Item,
+    Processing,
     Refusal,
     Seen,
     Swept,
@@ -44,15 +43,13 @@ from tasks.batches import (
     item_key,
 )
 from tasks.embedding import Embedder
+from tasks.making import LocalMaker, Made, Maker, Recipe
 from tasks.options import SyncOptions
 from tasks.removal import Remover
 from tasks.results import Counts
 from tasks.shared_documents import own_copy
 from tasks.stores import Stores
 from tasks.versions import stored_version
-
-Processing = Callable[[Iterable[Document]], Iterator[Document]]
-"""A source's own step, from `processing.custom`."""
 
 
 class Transformer:
@@ -76,6 +73,7 @@ class Transformer:
         stores: Stores,
         options: SyncOptions,
         custom: Processing | None = None,
+        maker: Maker | None = None,
         resolves_seen: bool = False,
     ) -> None:
         """Prepares a transformer.
@@ -92,6 +90,7 @@ class Transformer:
             stores: For what is known, the raw landing and the embedding model.
             options: How the sync is done.
             custom: The source's own processing step.
+            maker: Makes the documents; they are made here if there is none.
             resolves_seen: Whether an unmoved item settles its dead letter, as it does in a retry.
                 (In a listing the failure may follow, of a file that belongs to the item.)
         """
@@ -102,10 +101,15 @@ class Transformer:
         self._partition_id = partition_id
         self._generation = generation
         self._run_id = run_id
-        self._store_name = store_name
         self._stores = stores
         self._options = options
-        self._custom = custom
+        recipe = Recipe(
+            exporter=exporter,
+            store_name=store_name,
+            characters=stores.settings.document_characters,
+            custom=custom,
+        )
+        self._maker = maker or LocalMaker(recipe)
         self._embedder = (
             Embedder(stores.embeddings, stores.ledger) if stores.embeddings is not None else None
         )
@@ -139,7 +143,9 @@ class Transformer:
             ),
             done=batch.done or Event(),
         )
-        refs = self._land(write, batch.items, known)
+        moved = self._moved(batch.items, known)
+        refs = self._land(write, moved)
+        made = dict(zip(refs, self._maker.make(moved), strict=True))
         fresh: list[Document] = []
         for item in batch.items:
             match item:
@@ -147,8 +153,10 @@ class Transformer:
                     self._fail(write, item)
                     continue
                 case EncodedUpsert() if item.record.key in refs:
-                    before, ref = known.get(item.record.key), refs[item.record.key]
-                    fresh += self._transform_moved(write, item, before, ref)
+                    key = item.record.key
+                    fresh += self._take_made(
+                        write, item, made[key], known=known.get(key), raw_ref=refs[key]
+                    )
                     continue  # it may have failed
                 case EncodedUpsert():
                     self._unmoved(write, item, known)
@@ -171,16 +179,15 @@ class Transformer:
         self._in_flight.append((_event(write), frozenset([*keys, *parents])))
         return write
 
-    def _land(
-        self, write: WriteBatch, items: Iterable[Item], known: Mapping[str, KnownRecord]
-    ) -> dict[str, str]:
-        """Lands the payloads that moved; returns their references by record key."""
-        moved = [
-            item
-            for item in items
-            if isinstance(item, EncodedUpsert)
-            and not self._is_unmoved(item, known.get(item.record.key))
-        ]
+    def _moved(
+        self, items: Iterable[Item], known: Mapping[str, KnownRecord]
+    ) -> list[EncodedUpsert]:
+        """The records whose payload moved."""
+        upserts = (item for item in items if isinstance(item, EncodedUpsert))
+        return [i for i in upserts if not self._is_unmoved(i, known.get(i.record.key))]
+
+    def _land(self, write: WriteBatch, moved: Sequence[EncodedUpsert]) -> dict[str, str]:
+        """Lands payloads; returns their references by record key."""
         if not moved:
             return {}
         landing = self._stores.raw.append([self._row(item) for item in moved], run_id=self._run_id)
@@ -188,15 +195,21 @@ class Transformer:
         write.counts.landed += len(moved)
         return {item.record.key: ref for item, ref in zip(moved, landing.refs, strict=True)}
 
-    def _transform_moved(
-        self, write: WriteBatch, item: EncodedUpsert, known: KnownRecord | None, raw_ref: str
+    def _take_made(
+        self,
+        write: WriteBatch,
+        item: EncodedUpsert,
+        made: Made,
+        *,
+        known: KnownRecord | None,
+        raw_ref: str,
     ) -> list[Document]:
-        """Makes the documents of a record; returns those to write whole."""
+        """Takes the documents of a record; returns those to write whole."""
         record = item.record
         try:
-            documents = list(self._process(self._exporter.to_documents(record), raw_ref))
-            check_ids(record, documents)
-            copies = self._copies(record, documents)
+            if isinstance(made, Exception):
+                raise made
+            copies = self._copies(record, made)
         except Exception as error:  # noqa: BLE001 (one bad item is a dead letter, not the run)
             failure = Failure(
                 error=as_export_error(error, record),
@@ -207,7 +220,11 @@ class Transformer:
             self._fail(write, failure, raw_ref)
             return []
         self._consecutive_failures = 0
-        return list(self._compare(write, item, documents, copies, known=known, raw_ref=raw_ref))
+        for document in made:
+            document.metadata.update(
+                ingestion_timestamp=now_iso(), run_id=self._run_id, raw_ref=raw_ref
+            )
+        return list(self._compare(write, item, made, copies, known=known, raw_ref=raw_ref))
 
     def _copies(self, record: RawRecord, documents: Iterable[Document]) -> dict[str, Copy]:
         """What a record adds to its documents, by id, where documents are shared."""
@@ -236,21 +253,6 @@ class Transformer:
                 write.refused[item.document.id or ""] = Refusal("EmbeddingError", reasons[0])
             else:
                 write.documents.append(item)
-
-    def _process(self, documents: Iterator[Document], raw_ref: str) -> Iterator[Document]:
-        steps: Iterator[Document] = truncate(
-            normalize(documents), self._stores.settings.document_characters
-        )
-        if self._custom is not None:
-            steps = self._custom(steps)
-        for document in convert_to_ai_documents(steps, self._store_name):
-            document.metadata.update(
-                fingerprints(document),
-                ingestion_timestamp=now_iso(),
-                run_id=self._run_id,
-                raw_ref=raw_ref,
-            )
-            yield document
 
     def _compare(
         self,

@@ -21,11 +21,11 @@ from stores.ledger.known import KnownRecord
 from stores.ledger.leases import Lease
 from stores.ledger.types import KnownDocument, LedgerBatch
 from tasks.bad_items import TooManyFailuresError
-from tasks.batches import Refusal, WriteBatch
+from tasks.batches import Processing, Refusal, WriteBatch
 from tasks.results import Counts
 from tasks.shared_documents import SharedDocuments
 from tasks.stores import Stores
-from tasks.transform import Processing, Transformer
+from tasks.transform import Transformer
 from tasks.versions import NOTHING
 
 

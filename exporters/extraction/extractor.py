@@ -115,6 +115,11 @@ class Extractor:
         return next((process.limits for process in self._all if process.limits), ())
 
     @property
+    def peak_memory(self) -> int:
+        """The most that one of the reading processes ever held, in bytes; 0 where nobody tells."""
+        return max(process.peak_memory for process in self._all)
+
+    @property
     def processes(self) -> int:
         """How many reading processes there are now."""
         return sum(process.pid is not None for process in self._all)

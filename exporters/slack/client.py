@@ -43,10 +43,6 @@ _LIMITED_RETRY_SECONDS: Final = 20
 minute of history and replies; others that meet a limit are asked to wait for a few seconds."""
 
 _FILE_HOSTS: Final = ("files.slack.com", "slack-files.com")
-_TEXT_TYPES: Final = frozenset(
-    {"text", "markdown", "csv", "tsv", "json", "xml", "yaml", "diff", "post", "log", "html"}
-)
-_READABLE_MODES: Final = frozenset({"hosted", "snippet", "post"})
 
 
 class MessagePage(NamedTuple):
@@ -208,36 +204,25 @@ class SlackClient:
         arguments = {"channel": channel_id, "ts": root_ts}
         return self._messages("conversations.replies", arguments, newest_first=False)
 
-    def holds_text(self, file: Mapping[str, Any]) -> bool:
-        """Whether a file is a text that Slack holds and the token may read."""
-        scopes = self.identity()["scopes"]
-        return (
-            _is_text(file)
-            and file.get("mode") in _READABLE_MODES
-            and self._is_slack_address(_file_url(file))
-            and (scopes is None or "files:read" in scopes)
-        )
+    def holds(self, file: Mapping[str, Any]) -> bool:
+        """Whether a file lies with Slack: the token is not shown to anybody else."""
+        host = urlsplit(_file_url(file)).hostname or ""
+        return host == urlsplit(self._settings.base_url).hostname or host in _FILE_HOSTS
 
-    def file_text(self, file: Mapping[str, Any]) -> str | None:
-        """The text of a text file; None for one that `holds_text` denies.
+    def download(self, file: Mapping[str, Any], *, max_bytes: int) -> tuple[bytes, bool]:
+        """The beginning of a file that `holds` knows, and whether there is more of it.
 
         Raises:
             ExportError: The file could not be read now.
         """
-        if not self.holds_text(file):
-            return None
-        download = self._files.download(
+        answer = self._files.download(
             _file_url(file),
-            max_bytes=self._settings.text_file_bytes,
+            max_bytes=max_bytes,
+            expected_type=str(file.get("mimetype") or ""),
             name="a file",
             item=file.get("id"),
         )
-        return download.content.decode("utf-8", errors="replace")
-
-    def _is_slack_address(self, url: str) -> bool:
-        """Whether a file lies with Slack: the token is not shown to anybody else."""
-        host = urlsplit(url).hostname or ""
-        return host == urlsplit(self._settings.base_url).hostname or host in _FILE_HOSTS
+        return answer.content, answer.truncated
 
     def _listing(self, method: str, field: str, **arguments: Any) -> Iterator[Any]:
         """The items of all pages of a cursor-paged method."""
@@ -362,13 +347,3 @@ def _ts(moment: datetime) -> str:
 
 def _file_url(file: Mapping[str, Any]) -> str:
     return str(file.get("url_private_download") or file.get("url_private") or "")
-
-
-def _is_text(file: Mapping[str, Any]) -> bool:
-    mimetype = str(file.get("mimetype") or "")
-    return (
-        mimetype.startswith("text/")
-        or mimetype in {"application/json", "application/xml", "application/x-yaml"}
-        or file.get("filetype") in _TEXT_TYPES
-        or file.get("mode") == "snippet"
-    )

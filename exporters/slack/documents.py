@@ -11,7 +11,8 @@ payload, the same whether it came over the Web API or out of an export ZIP:
   "channels": {"C2": "random"},                                   # channels mentioned
   "groups":   {"S1": "on-call"},                                  # user groups mentioned
   "messages": [...],                                              # as Slack gave them
-  "file_texts": {"F1": "..."}                                     # texts of text files
+  "file_texts": {"F1": "..."},                                    # texts of files
+  "file_reasons": {"F2": "The file is protected by a password."}  # why others have none
 }
 ```
 """
@@ -124,6 +125,7 @@ class _Conversation:
         self.channel: Mapping[str, Any] = payload["channel"]
         self.people: Mapping[str, Mapping[str, Any]] = payload.get("people") or {}
         self.file_texts: Mapping[str, str] = payload.get("file_texts") or {}
+        self.file_reasons: Mapping[str, str] = payload.get("file_reasons") or {}
         self.names = Names(
             users={uid: person["name"] for uid, person in self.people.items()},
             channels=payload.get("channels") or {},
@@ -201,7 +203,11 @@ class _Conversation:
             "participants": list(participants.values()),
             "mentions": list(mentioned),
             "links": list(urls),
-            "files": [_file_entry(file) for message in messages for file in files_of(message)],
+            "files": [
+                _file_entry(file, self.file_reasons.get(file.get("id", "")))
+                for message in messages
+                for file in files_of(message)
+            ],
             "messages": [item.entry for item in rendered],
         }
 
@@ -374,7 +380,7 @@ def _time(key: tuple[int, int]) -> datetime:
     return datetime.fromtimestamp(key[0], UTC).replace(microsecond=key[1])
 
 
-def _file_entry(file: Mapping[str, Any]) -> dict[str, Any]:
+def _file_entry(file: Mapping[str, Any], reason: str | None) -> dict[str, Any]:
     return {
         "id": file.get("id"),
         "name": file.get("name"),
@@ -382,6 +388,7 @@ def _file_entry(file: Mapping[str, Any]) -> dict[str, Any]:
         "mimetype": file.get("mimetype"),
         "size": file.get("size"),
         "url": file.get("permalink"),
+        **({"no_text": reason} if reason else {}),
     }
 
 

@@ -21,6 +21,7 @@ from exporters.changes import (
     Withheld,
 )
 from exporters.errors import PermissionDeniedError
+from exporters.extraction.settings import ExtractionSettings, extraction_settings
 from exporters.settings import load_settings
 from exporters.slack.choosing import chosen_channels
 from exporters.slack.client import SlackClient
@@ -36,6 +37,7 @@ from exporters.slack.documents import (
     ts_time,
 )
 from exporters.slack.export_zip import SlackArchiveExporter
+from exporters.slack.files import FileTexts
 from exporters.slack.history import BEGINNING, ChannelHistory
 from exporters.slack.payloads import (
     channel_summary,
@@ -63,12 +65,15 @@ class SlackExporter(BaseExporter):
 
     source: ClassVar[str] = SOURCE
     selection_type = SlackSelection
+    transform_version = 2
+    """Raised when files of more kinds got a text: what the look-back lists is read again."""
 
     def __init__(
         self,
         token: str | None = None,
         *,
         settings: SlackSettings | None = None,
+        attachments: ExtractionSettings | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Prepares an exporter; nothing is asked yet.
@@ -76,10 +81,16 @@ class SlackExporter(BaseExporter):
         Args:
             token: A bot or user token. Without one only `to_documents` works.
             settings: Limits; read from environment and file if not given.
+            attachments: Limits of reading office files and the like; likewise.
             now: The clock.
         """
         self._settings = settings or load_settings(SlackSettings, SOURCE)
         self._client = SlackClient(token, self._settings)
+        self._files = FileTexts(
+            self._client,
+            attachments or extraction_settings(),
+            text_file_bytes=self._settings.text_file_bytes,
+        )
         self._directory = SlackDirectory(self._client, unknown_people=self._settings.unknown_people)
         self._now = now
 
@@ -308,6 +319,7 @@ class SlackExporter(BaseExporter):
     def _history(self, channel: Mapping[str, Any]) -> ChannelHistory:
         return ChannelHistory(
             client=self._client,
+            files=self._files,
             directory=self._directory,
             team=self._team,
             channel=channel,

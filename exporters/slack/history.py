@@ -20,6 +20,7 @@ from exporters.changes import (
 from exporters.errors import ExportError, NotFoundError
 from exporters.slack.client import SlackClient
 from exporters.slack.documents import DAY, THREAD, files_of, ts_key, ts_time
+from exporters.slack.files import FileTexts
 from exporters.slack.payloads import (
     Directory,
     day_of,
@@ -55,6 +56,7 @@ class ChannelHistory:
         self,
         *,
         client: SlackClient,
+        files: FileTexts,
         directory: Directory,
         team: Mapping[str, Any],
         channel: Mapping[str, Any],
@@ -62,6 +64,7 @@ class ChannelHistory:
         now: Callable[[], datetime],
     ) -> None:
         self._client = client
+        self._files = files
         self._directory = directory
         self._team = team
         self._channel = channel
@@ -143,7 +146,7 @@ class ChannelHistory:
         if len({message["ts"] for message in messages}) < 2 or root is None:
             yield Delete(THREAD, external_id)
             return
-        texts, failures = self._file_texts(THREAD, external_id, messages)
+        texts, reasons, failures = self._file_texts(THREAD, external_id, messages)
         yield Upsert(
             thread_record(
                 team=self._team,
@@ -155,6 +158,7 @@ class ChannelHistory:
                 version=None if failures else version or self._version(root),
                 fetched_at=self._now(),
                 file_texts=texts,
+                file_reasons=reasons,
             )
         )
         yield from failures
@@ -202,7 +206,7 @@ class ChannelHistory:
     def _singles(self, day: str, singles: list[Message], *, partial: bool) -> Iterator[Change]:
         """A day whose files must be downloaded is downloaded only when something of it moved."""
         files = [file for message in singles for file in files_of(message)]
-        if partial or not any(map(self._client.holds_text, files)):
+        if partial or not any(map(self._files.must_download, files)):
             yield from self._load_singles(day, singles, None, partial=partial)
             return
         version = fingerprint(orjson.dumps(singles, option=orjson.OPT_SORT_KEYS))
@@ -216,7 +220,7 @@ class ChannelHistory:
     def _load_singles(
         self, day: str, singles: list[Message], version: str | None, *, partial: bool = False
     ) -> Iterator[Change]:
-        texts, failures = self._file_texts(DAY, f"{self._id}:{day}", singles)
+        texts, reasons, failures = self._file_texts(DAY, f"{self._id}:{day}", singles)
         yield Upsert(
             day_record(
                 team=self._team,
@@ -227,6 +231,7 @@ class ChannelHistory:
                 version=None if failures else version,
                 fetched_at=self._now(),
                 file_texts=texts,
+                file_reasons=reasons,
             ),
             partial=partial,
         )
@@ -295,14 +300,18 @@ class ChannelHistory:
 
     def _file_texts(
         self, entity: str, external_id: str, messages: Iterable[Message]
-    ) -> tuple[dict[str, str], list[Failure]]:
-        """Texts of the text files; one that cannot be read costs a dead letter, not the rest."""
+    ) -> tuple[dict[str, str], dict[str, str], list[Failure]]:
+        """Texts of the files, and why some have none.
+
+        One that cannot be read now costs a dead letter, not the rest.
+        """
         texts: dict[str, str] = {}
+        reasons: dict[str, str] = {}
         failures: list[Failure] = []
         for message in messages:
             for file in files_of(message):
                 try:
-                    text = self._client.file_text(file)
+                    text, reason = self._files.read(file)
                 except ExportError as error:
                     failures.append(
                         Failure(
@@ -315,7 +324,9 @@ class ChannelHistory:
                 else:
                     if text:
                         texts[file["id"]] = text
-        return texts, failures
+                    elif reason:
+                        reasons[file["id"]] = reason
+        return texts, reasons, failures
 
 
 BEGINNING: Final = "0001-01-01"

@@ -61,12 +61,15 @@ def thread_record(
     version: str | None,
     fetched_at: datetime,
     file_texts: Mapping[str, str] | None = None,
+    file_reasons: Mapping[str, str] | None = None,
 ) -> RawRecord:
     """The record of a thread: its root (where it still exists) and replies."""
     return RawRecord(
         entity=THREAD,
         external_id=f"{channel['id']}:{root_ts}",
-        payload=_payload(team, channel, messages, directory, file_texts),
+        payload=_payload(
+            team, channel, messages, directory, texts=file_texts, reasons=file_reasons
+        ),
         occurred_at=ts_time(root_ts),
         version=version,
         fetched_at=fetched_at,
@@ -83,12 +86,15 @@ def day_record(
     version: str | None,
     fetched_at: datetime,
     file_texts: Mapping[str, str] | None = None,
+    file_reasons: Mapping[str, str] | None = None,
 ) -> RawRecord:
     """The record of the single messages of a channel and day."""
     return RawRecord(
         entity=DAY,
         external_id=f"{channel['id']}:{day}",
-        payload=_payload(team, channel, messages, directory, file_texts),
+        payload=_payload(
+            team, channel, messages, directory, texts=file_texts, reasons=file_reasons
+        ),
         occurred_at=day_start(day),
         version=version,
         fetched_at=fetched_at,
@@ -100,7 +106,9 @@ def _payload(
     channel: Mapping[str, Any],
     messages: Iterable[Mapping[str, Any]],
     directory: Directory,
-    file_texts: Mapping[str, str] | None,
+    *,
+    texts: Mapping[str, str] | None,
+    reasons: Mapping[str, str] | None,
 ) -> dict[str, Any]:
     kept = [
         _without_viewer(message)
@@ -129,8 +137,10 @@ def _payload(
         "groups": _known((gid, directory.group_handle(gid)) for gid in groups),
         "messages": kept,
     }
-    if file_texts:
-        payload["file_texts"] = dict(file_texts)
+    if texts:
+        payload["file_texts"] = dict(texts)
+    if reasons:
+        payload["file_reasons"] = dict(reasons)
     return payload
 
 

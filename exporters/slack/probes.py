@@ -15,7 +15,7 @@ OPTIONAL_SCOPES = {
     "users:read": "names of people, and who may read what",
     "users:read.email": "e-mail addresses, by which searches are filtered for a person",
     "usergroups:read": "names of user groups",
-    "files:read": "texts of text files",
+    "files:read": "texts of files",
 }
 
 

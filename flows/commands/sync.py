@@ -1,9 +1,6 @@
 """`data-getters sync SOURCE`."""
 
-from collections.abc import Callable
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -13,11 +10,14 @@ from flows.commands.shared import (
     Group,
     Invocation,
     SectionedCommand,
+    common_options,
     examples,
     verbose_parameter,
 )
 from flows.options import flag_of, given, options_of, validated
 from flows.terminal import DONE, FAILED, PARTLY_FAILED, complain, print_error_json, print_json
+
+STARTING: Final = "starting Prefect (10 to 15 seconds where no Prefect server is set)"
 
 
 class _Sources(Group):
@@ -41,16 +41,39 @@ class _Sources(Group):
 
 @click.group(
     cls=_Sources,
-    options_metavar="",
+    invoke_without_command=True,
+    options_metavar="[--all]",
     subcommand_metavar="SOURCE [OPTIONS]",
     epilog="`data-getters sync SOURCE --help` lists a source's options.",
 )
-def command() -> None:
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Sync every source the environment holds credentials for, at once.",
+)
+@common_options
+@click.pass_context
+def command(ctx: click.Context, everything: bool, as_json: bool) -> int | None:
     """Bring a source up to date.
 
     Only what moved since the last time is fetched, embedded and written. A run that was stopped
     goes on where it was.
     """
+    if ctx.invoked_subcommand is not None:
+        if everything or as_json:
+            given_too = "--all" if everything else "--json"
+            raise click.UsageError(
+                f"{given_too} stands before the source {ctx.invoked_subcommand!r}. "
+                + ("Give one or the other." if everything else "Put it behind."),
+                ctx,
+            )
+        return None
+    if not everything:
+        raise click.UsageError("Name a source, or give --all.", ctx)
+    from flows.commands.sync_all import sync_all  # noqa: PLC0415 (pydantic, 0.1 s)
+
+    return sync_all(as_json=as_json, verbose=ctx.ensure_object(Invocation).verbose)
 
 
 def _command(manifest: SourceManifest) -> click.Command:
@@ -148,33 +171,10 @@ def _run(
     from tasks.preflight import check_request  # noqa: PLC0415 (stores, 0.5 s)
 
     check_request(manifest, selection, credentials)
-    progress.say("starting Prefect (10 to 15 seconds where no Prefect server is set)")
+    progress.say(STARTING)
     from flows.prefect_quiet import quiet_prefect  # noqa: PLC0415 (after the checks)
 
     with quiet_prefect(verbose=verbose):
-        return _flow(manifest)(
-            **{name: str(v) if hasattr(v, "__fspath__") else v for name, v in selection.items()},
-            credentials=credentials,
-            options=options,
-            return_state=True,
-        )
+        from flows.of_source import sync_with_flow  # noqa: PLC0415 (imports Prefect)
 
-
-def _flow(manifest: SourceManifest) -> Callable[..., Any]:
-    """The source's own flow, or the one that serves every source."""
-    name = f"{manifest.name}_sync"
-    if find_spec(f"flows.{name}") is not None:
-        return getattr(import_module(f"flows.{name}"), name)  # type: ignore[no-any-return]
-    from flows.source_sync import source_sync  # noqa: PLC0415 (imports Prefect)
-
-    def run(*, credentials: str | None, options: Any, return_state: bool, **selection: Any) -> Any:
-        del return_state
-        return source_sync(
-            source=manifest.name,
-            selection=selection,
-            credentials=credentials,
-            options=options,
-            return_state=True,
-        )
-
-    return run
+        return sync_with_flow(manifest, selection, credentials, options)

@@ -10,7 +10,7 @@
     !warning Careful     panel of that type
     ```python ... ```    code block
     +++ Title            an expandable part, up to the next +++
-    !!file.png           an attachment shown as a picture
+    !!file.png           an attachment, shown as a picture if it is one
 
 and in a line ``**strong**``, ``_em_``, ```code```, ``~~strike~~``, ``[words](url)``, ``{PAY-1}`` (a
 card), ``{ok:green}`` (a status), ``@user.name`` (a mention), ``:wave:`` (an emoji),
@@ -98,7 +98,7 @@ def document(
         source: The text, or a document.
         mention: Finds people for ``@name``; unknown names stay text.
         card_url: What the key in a card is put behind.
-        media: Media id by file name, for pictures; a picture that is not there yet stays text.
+        media: Media id by file name, for attachments that are shown; a file that is not there stays text.
     """
     if isinstance(source, Mapping):
         return dict(source)
@@ -149,7 +149,7 @@ class _Reader:
             return node("panel", [paragraph(*self._inline(match[2]))], panelType=match[1])
         if (match := re.match(r"!!(\S+)\Z", line)) and match[1] in self._media:
             self._at += 1
-            return _picture(self._media[match[1]], match[1])
+            return _shown_file(self._media[match[1]], match[1])
         return self._lines_of_a_kind(line)
 
     def _lines_of_a_kind(self, line: str) -> Adf:  # noqa: PLR0911
@@ -281,9 +281,12 @@ class _Reader:
         return f"local-{self._local_ids}"
 
 
-def _picture(media_id: str, alt: str) -> Adf:
-    media = node("media", type="file", id=media_id, collection="", alt=alt, width=640, height=360)
-    return node("mediaSingle", [media], layout="center")
+def _shown_file(media_id: str, name: str) -> Adf:
+    """A picture as a picture, any other file as a card in a group of files."""
+    if name.lower().endswith((".png", ".jpg", ".gif")):
+        media = node("media", type="file", id=media_id, collection="", alt=name)
+        return node("mediaSingle", [media], layout="center")
+    return node("mediaGroup", [node("media", type="file", id=media_id, collection="", alt=name)])
 
 
 def plain(body: Mapping[str, Any] | None) -> str:

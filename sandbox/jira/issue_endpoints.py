@@ -86,7 +86,7 @@ def changelog(asking: Asking) -> Payload:
 
 def changelog_bulk(asking: Asking) -> Payload:
     """``changelog/bulkfetch``: the change logs of many issues, page by page over all of them."""
-    given, fields = asking.listing("issueIdsOrKeys"), set(asking.listing("fieldIds"))
+    given, fields = asking.listing("issueIdsOrKeys"), asking.listing("fieldIds")
     if not given or len(given) > MOST_LISTED:
         raise bad_request(f"Give between 1 and {MOST_LISTED} issues.")
     if len(fields) > MOST_FIELD_IDS:
@@ -205,7 +205,7 @@ def remote_links(asking: Asking) -> list[Payload]:
 def watchers(asking: Asking) -> Payload:
     """``issue/{issue}/watchers``: the reporter watches."""
     issue = asking.issue()
-    return {**asking.make.watches_field(issue), "watchers": [asking.make.lead(issue.reporter)]}
+    return {**asking.make.watches_field(issue), "watchers": [asking.make.user(issue.reporter)]}
 
 
 # --- files ----------------------------------------------------------------------------------------

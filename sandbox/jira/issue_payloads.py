@@ -19,7 +19,8 @@ from sandbox.jira.times import duration
 
 ISSUE_EXPAND = "renderedFields,names,schema,operations,editmeta,changelog,versionedRepresentations"
 EMBEDDED_WORKLOGS = 20
-_NOT_SHOWN = frozenset({"issuekey"})
+_NOT_SHOWN = frozenset({"issuekey", "thumbnail"})
+"""Fields without a value of their own."""
 
 
 class IssuePayloads(Payloads):
@@ -282,8 +283,15 @@ class IssuePayloads(Payloads):
 
     def timetracking_field(self, issue: Issue) -> Payload:
         """Time spent in words and seconds; empty where none was."""
-        seconds = sum(worklog.seconds for worklog in issue.worklogs)
-        return {"timeSpent": duration(seconds), "timeSpentSeconds": seconds} if seconds else {}
+        seconds = _seconds(issue)
+        if not seconds:
+            return {}
+        return {
+            "remainingEstimate": "0m",
+            "timeSpent": duration(seconds),
+            "remainingEstimateSeconds": 0,
+            "timeSpentSeconds": seconds,
+        }
 
     def _visibility(self, visibility: Visibility | None) -> Payload:
         if visibility is None:
@@ -321,6 +329,18 @@ class IssuePayloads(Payloads):
         return [self.version_payload(self.site.versions[one]) for one in ids]
 
 
+def _seconds(issue: Issue) -> int:
+    """Time spent on an issue."""
+    return sum(worklog.seconds for worklog in issue.worklogs)
+
+
+def _progress(issue: Issue) -> Payload:
+    """Time spent of time planned, which is all of it where nothing was planned."""
+    spent = _seconds(issue)
+    share = {"percent": 100} if spent else {}
+    return {"progress": spent, "total": spent, **share}
+
+
 _SYSTEM: dict[str, Callable[[IssuePayloads, Issue], Any]] = {
     "summary": lambda _, issue: issue.summary,
     "issuetype": lambda make, issue: make.issue_type(issue.type),
@@ -351,7 +371,15 @@ _SYSTEM: dict[str, Callable[[IssuePayloads, Issue], Any]] = {
     "security": lambda make, issue: make.security_field(issue),
     "watches": lambda make, issue: make.watches_field(issue),
     "votes": lambda make, issue: make.votes_field(issue),
-    "timespent": lambda _, issue: sum(one.seconds for one in issue.worklogs) or None,
+    "timespent": lambda _, issue: _seconds(issue) or None,
+    "timeestimate": lambda _, issue: 0 if issue.worklogs else None,
+    "timeoriginalestimate": lambda _, __: None,
+    "aggregatetimespent": lambda _, issue: _seconds(issue) or None,
+    "aggregatetimeestimate": lambda _, issue: 0 if issue.worklogs else None,
+    "aggregatetimeoriginalestimate": lambda _, __: None,
+    "progress": lambda _, issue: _progress(issue),
+    "aggregateprogress": lambda _, issue: _progress(issue),
+    "issuerestriction": lambda _, __: {"issuerestrictions": {}, "shouldDisplay": False},
     "timetracking": lambda make, issue: make.timetracking_field(issue),
     "workratio": lambda _, __: -1,
     "lastViewed": lambda _, __: None,

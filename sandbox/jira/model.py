@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 Adf = dict[str, Any]
 Flavour = Literal["cloud", "datacenter"]
+SprintState = Literal["closed", "active", "future"]
 TokenKind = Literal["api_token", "scoped", "oauth", "personal"]
 ProjectType = Literal["software", "service_desk", "business"]
 
@@ -410,7 +411,7 @@ class Sprint:
     id: int
     board: int
     name: str
-    state: str
+    state: SprintState
     start: float | None = None
     end: float | None = None
     completed: float | None = None

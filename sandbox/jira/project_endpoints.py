@@ -369,7 +369,10 @@ def fields(asking: Asking) -> list[Payload]:
 
 def statuses(asking: Asking) -> list[Payload]:
     """``status``."""
-    return [asking.make.status(status) for status in STATUSES]
+    shown = [asking.make.status(status) for status in STATUSES]
+    if not asking.site.is_cloud:
+        return shown
+    return [payload | {"untranslatedName": payload["name"]} for payload in shown]
 
 
 def categories(asking: Asking) -> list[Payload]:
@@ -400,7 +403,10 @@ def resolutions(asking: Asking) -> list[Payload | None]:
 
 def issue_types(asking: Asking) -> list[Payload]:
     """``issuetype``."""
-    return [asking.make.issue_type(kind) for kind in ISSUE_TYPES]
+    shown = [asking.make.issue_type(kind) for kind in ISSUE_TYPES]
+    if not asking.site.is_cloud:
+        return shown
+    return [payload | {"untranslatedName": payload["name"]} for payload in shown]
 
 
 def link_types(asking: Asking) -> Payload:

@@ -19,6 +19,7 @@ from sandbox.jira.model import (
     SecurityLevel,
     SecurityScheme,
     Sprint,
+    SprintState,
     Version,
 )
 from sandbox.jira.times import Clock
@@ -317,7 +318,7 @@ class Projects(Directory):
         board: int,
         name: str,
         *,
-        state: Literal["closed", "active", "future"] = "future",
+        state: SprintState = "future",
         start: float | None = None,
         end: float | None = None,
         goal: str = "",
@@ -340,7 +341,7 @@ class Projects(Directory):
         self.sprints[sprint].name = name
 
     @mutation
-    def set_sprint_state(self, sprint: int, state: str) -> None:
+    def set_sprint_state(self, sprint: int, state: SprintState) -> None:
         """Begin or close a sprint.
 
         Raises:

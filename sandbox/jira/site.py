@@ -141,7 +141,7 @@ class Site(Conversation):
 
     @mutation
     def edit_issue(
-        self, issue: str, /, *, by: str = "", at: float | None = None, **fields: Any
+        self, /, issue: str, *, by: str = "", at: float | None = None, **fields: Any
     ) -> None:
         """Change fields of an issue.
 

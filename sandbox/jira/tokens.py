@@ -11,7 +11,8 @@ from sandbox.jira.site import Site
 
 SYNC_NAME = "knowledge.sync"
 SYNC_EMAIL = "knowledge.sync@harbourline.example"
-LEAVER_NAME = "gone.person"
+READER_NAME = "knowledge.reader"
+READER_EMAIL = "knowledge.reader@harbourline.example"
 
 READ_SCOPES = ("read:jira-work", "read:jira-user", "manage:jira-configuration")
 """Classic scopes that reading everything needs, permissions included."""
@@ -42,8 +43,6 @@ PAT = "pat-sandbox-admin"
 
 MEMBER_PAT = "pat-sandbox-member"
 """Data Center: the same of an ordinary person."""
-
-READER_NAME = "knowledge.reader"
 
 
 def install_sync_users(site: Site) -> None:

@@ -18,6 +18,7 @@ _TYPES = {
         "docx",
         "Word Document",
     ),
+    "eml": FileType("message/rfc822", "eml", "Email"),
     "html": FileType("text/html", "html", "HTML"),
     "jpg": FileType("image/jpeg", "jpg", "JPEG"),
     "json": FileType("text/plain", "javascript", "JavaScript/JSON"),
@@ -25,7 +26,13 @@ _TYPES = {
     "md": FileType("text/markdown", "markdown", "Markdown (raw)"),
     "pdf": FileType("application/pdf", "pdf", "PDF"),
     "png": FileType("image/png", "png", "PNG"),
+    "pptx": FileType(
+        "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+        "pptx",
+        "PowerPoint Presentation",
+    ),
     "py": FileType("text/plain", "python", "Python"),
+    "rtf": FileType("text/rtf", "rtf", "Rich Text File"),
     "sql": FileType("text/plain", "sql", "SQL"),
     "txt": FileType("text/plain", "text", "Plain Text"),
     "xlsx": FileType(

@@ -165,9 +165,9 @@ def test_progress_without_a_terminal_is_a_few_lines(capfd: pytest.CaptureFixture
     closed = Partition(key="C2", name="books", kind="public", unreadable="not a member")
     with SyncProgress("Slack") as progress:
         progress.say("starting")
-        tell(RunStarted("slack", "Acme", (known, closed)))
-        tell(Waiting("general", 30, "a rate limit"))
-        tell(PartitionProgressed(partition("general", new=3), ended=True))
+        tell(RunStarted("r", "slack", "Acme", (known, closed)))
+        tell(Waiting("r", "general", 30, "a rate limit"))
+        tell(PartitionProgressed("r", partition("general", new=3), ended=True))
         tell(RunEnded(result_of(partition("general", new=3))))
     assert progress.result is not None
     assert capfd.readouterr().err.splitlines() == ["Slack: starting", "Slack: Acme: 1 partition"]

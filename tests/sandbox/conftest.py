@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from jira_clients import NOW, shared_folder
 from sandbox_clients import FIXED_NOW, client_of
 from slack_sdk import WebClient
 
+from sandbox.jira import Clock, JiraSandbox, Site, generate_site
 from sandbox.slack import SlackSandbox, Workspace, generate_company
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
@@ -61,3 +63,45 @@ def slack(workspace: Workspace) -> Iterator[SlackSandbox]:
 def client(slack: SlackSandbox) -> WebClient:
     """A client of the small workspace with the sync app's bot token."""
     return client_of(slack)
+
+
+@pytest.fixture(scope="session")
+def jira_specs() -> Path:
+    """Jira's specifications and recordings."""
+    path = shared_folder() / "specs" / "jira"
+    if not path.is_dir():
+        pytest.skip("needs ../shared/specs/jira: the vendor's specifications and recordings")
+    return path
+
+
+@pytest.fixture(scope="session")
+def harbourline() -> Iterator[JiraSandbox]:
+    """The company's Jira Cloud with 200 issues. Shared by all tests: read only."""
+    with JiraSandbox(generate_site(issues=200, seed=7, now=NOW)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def datacenter() -> Iterator[JiraSandbox]:
+    """The same company's Data Center. Shared by all tests: read only."""
+    site = generate_site(issues=200, seed=7, now=NOW, flavour="datacenter")
+    with JiraSandbox(site) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def site() -> Site:
+    """Ada leads the project TEA, which everybody with a licence browses; Bob has one, Eve not."""
+    site = Site("Acme", clock=Clock(NOW))
+    site.add_person("ada", "Ada Byron", groups=["jira-users", "kitchen"], tz="Europe/Helsinki")
+    site.add_person("bob", "Bob Stone", groups=["jira-users"], tz="America/New_York")
+    site.add_person("eve", "Eve Outside")
+    site.add_project("TEA", "Tea kitchen", lead="ada")
+    return site
+
+
+@pytest.fixture
+def jira(site: Site) -> Iterator[JiraSandbox]:
+    """A server of the small site, the test's own."""
+    with JiraSandbox(site) as sandbox:
+        yield sandbox

@@ -166,3 +166,8 @@ ARTIFACTS = {
     ),
 }
 """By the name scenes use."""
+
+
+def pdf_page(content: str) -> bytes:
+    """A one-page PDF with the text, for the company's other systems."""
+    return _document(content)(Random(0))

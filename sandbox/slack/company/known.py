@@ -104,14 +104,14 @@ a: @oncall @here payment-service is timing out, checkout shows "payment could no
 > b: Raising the pool to 60 now, and switching `payments.retry_storm_guard` on
 > a: Error rate is falling. 3 % ... 0.4 % ... back to normal at 12:49
 + tada:5
->! a: *Resolved.* Why the payment service timed out: its database connection pool was exhausted. The fraud check kept a connection open while it waited for the slow external provider, and booking-api's retries made it worse. Pool is now 60, retries are limited, and the fraud check gets a pool of its own tomorrow.
+>! a: *Resolved.* Why the payment service timed out: its database connection pool was exhausted. The fraud check kept a connection open while it waited for the slow external provider, and booking-api's retries made it worse. Pool is now 60, retries are limited, and the fraud check gets a pool of its own tomorrow. Ticket is PAY-482.
 + white_check_mark:6 pray:3
 ^
 > d: Do we need to refund anybody?
 > b: No, 212 payments were queued and went through after the fix. None was taken twice
 >> b: Fraud check has its own pool since this morning, settings attached. The runbook is up to date as well
 % pool
->> c: Post-mortem: <https://wiki.harbourline.example/postmortems/payment-timeouts|Payment timeouts>. Three actions, all have owners
+>> c: Post-mortem: <https://wiki.harbourline.example/postmortems/payment-timeouts|Payment timeouts>. Three actions, all have owners in PAY-482
 % runbook
 """,
         {"service": "payment-service", "error": "deadline exceeded", "ms": "12000 ms"},
@@ -143,7 +143,7 @@ b: How do I rotate the production API keys of a partner? Security asks for it ev
 | 1. `keyring rotate --env production --partner &lt;id&gt;` makes the new key and keeps the old one alive for 24 hours
 | 2. tell the partner, they find the new key in their portal
 | 3. `keyring retire --partner &lt;id&gt;` the day after
-> a: Never paste a key here, not even an old one
+> a: Never paste a key here, not even an old one. The list of who is due is PLAT-207
 + 100:4
 > b: Worked, thanks. Fjordlink is rotated
 """,
@@ -168,7 +168,7 @@ a: *Decision needed:* message queue for the timetable import. Ports send up to 4
 > b: Kafka would give us replay. But we have nobody who runs it, and one topic does not justify a cluster
 > c: We have run RabbitMQ for two years, quorum queues survived the last zone outage, and 4,000 a minute is nothing for it
 > d: Replay we can have from the raw files in the bucket anyway
->! a: *Decided:* the timetable import uses RabbitMQ with quorum queues. Reasons: we know how to run it, the load is small, and replay comes from the raw files. We look at it again if a second consumer appears.
+>! a: *Decided:* the timetable import uses RabbitMQ with quorum queues. Reasons: we know how to run it, the load is small, and replay comes from the raw files. We look at it again if a second consumer appears. Written down in DATA-118.
 + +1:6
 ^
 """,
@@ -194,7 +194,7 @@ a: Summer timetable: the code freeze starts on Thursday at 18:00 and ends on Mon
         """
 x: Hello all, since this morning some of our passengers get two tickets for one booking. Example HB482913, Ullapool - Stornoway
 > a: Thanks, we see it. Looking together with the payments team
-> b: Found it: your card terminal gateway confirmed the payment twice, and we issued a ticket for each confirmation. From now on a second confirmation of the same payment is ignored
+> b: Found it: your card terminal gateway confirmed the payment twice, and we issued a ticket for each confirmation. From now on a second confirmation of the same payment is ignored (PAY-497)
 > y: Do both tickets scan?
 > b: Only the first one. The second is void, and we sent the 38 passengers a note
 >> x: No new cases since then. Thank you for the quick help!

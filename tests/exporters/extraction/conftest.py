@@ -1,13 +1,21 @@
 """Extractors with reading processes of their own, and the folder of real documents."""
 
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
+import misbehaving_readers
 import pytest
 
 from exporters.extraction import ExtractionSettings, Extractor
 
 _ROOT = Path(__file__).resolve().parents[3]
+
+_MISBEHAVING = {
+    f"application/x-{name.replace('_', '-')}": f"misbehaving_readers:{name}"
+    for name, reader in vars(misbehaving_readers).items()
+    if inspect.isfunction(reader) and not name.startswith("_")
+}
 
 
 @pytest.fixture(scope="session")
@@ -29,31 +37,19 @@ def extractor() -> Iterator[Extractor]:
 
 @pytest.fixture(scope="session")
 def strict() -> Iterator[Extractor]:
-    """With tight limits, and readers that misbehave as a library might."""
-    readers = {
-        f"application/x-{name.replace('_', '-')}": f"misbehaving_readers:{name}"
-        for name in (
-            "sleep",
-            "spin",
-            "hog",
-            "crash",
-            "print_much",
-            "complain_much",
-            "environment",
-            "open_files",
-            "write",
-            "connect",
-            "spawn",
-            "signal_parent",
-            "recurse",
-            "surrogates",
-            "answer_garbage",
-            "pid",
-            "endless",
-        )
-    }
-    settings = ExtractionSettings(
-        seconds=1.5, memory_bytes=400 * 1024 * 1024, max_characters=2_000, workers=1
-    )
-    with Extractor(settings, readers=readers) as made:
+    """With little memory and short texts, and readers that misbehave as a library might."""
+    with Extractor(_tight(seconds=20), readers=_MISBEHAVING) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def impatient() -> Iterator[Extractor]:
+    """The same with three seconds for a file."""
+    with Extractor(_tight(seconds=3), readers=_MISBEHAVING) as made:
+        yield made
+
+
+def _tight(seconds: float) -> ExtractionSettings:
+    return ExtractionSettings(
+        seconds=seconds, memory_bytes=400 * 1024 * 1024, max_characters=2_000, workers=1
+    )

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from slack_samples import HandClock, MakeExporter, settings_for
 
+from exporters.extraction.settings import ExtractionSettings
 from exporters.slack.exporter import SlackExporter
 from sandbox.slack import SlackSandbox, Workspace
 from sandbox.slack.directory import FULL_BOT_SCOPES, FULL_USER_SCOPES
@@ -68,6 +69,7 @@ def exporter_of(token: str, clock: HandClock) -> Iterator[Callable[..., SlackExp
         *,
         person: str = "",
         scopes: tuple[str, ...] | None = None,
+        attachments: ExtractionSettings | None = None,
         **settings: Any,
     ) -> SlackExporter:
         value = f"{token}-{len(made)}"
@@ -77,7 +79,12 @@ def exporter_of(token: str, clock: HandClock) -> Iterator[Callable[..., SlackExp
         else:
             granted = FULL_BOT_SCOPES if scopes is None else scopes
             slack.workspace.issue_token(value, SYNC_HANDLE, kind="bot", scopes=granted)
-        exporter = SlackExporter(value, settings=settings_for(slack, **settings), now=clock.now)
+        exporter = SlackExporter(
+            value,
+            settings=settings_for(slack, **settings),
+            attachments=attachments,
+            now=clock.now,
+        )
         made.append(exporter)
         return exporter
 
