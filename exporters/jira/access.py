@@ -30,7 +30,11 @@ from exporters.jira.people import (
     person_principal,
 )
 
-ADMINISTER_PROJECTS: Final = "the project permission *Administer Projects*"
+ADMINISTER_PROJECTS: Final = "the account lacks the project permission *Administer Projects*"
+NO_MEMBERS: Final = (
+    "Jira tells the members of the security level {name!r} to nobody (Data Center and team-managed "
+    "projects do not), so name them in the setting level_readers"
+)
 
 _OF_THE_ISSUE: Final = frozenset({"reporter", "assignee"})
 _MOST_NARROW: Final = 100
@@ -66,7 +70,7 @@ class Readers:
         principals: People, groups and `public`.
         groups: The groups among them.
         of_issue: Who depends on the issue: `reporter`, `assignee`, ids of fields with people.
-        lacking: Rights without which a holder could not be resolved.
+        lacking: Why a holder could not be resolved, as clauses of a sentence.
     """
 
     principals: frozenset[str] = frozenset()
@@ -100,6 +104,7 @@ class ProjectAccess:
         project_id: The project.
         lead: Its lead, as Jira describes a person.
         readable_by: Who may read where the permissions may not be read.
+        level_readers: Members of security levels, by name, where Jira does not tell them.
     """
 
     def __init__(
@@ -108,7 +113,9 @@ class ProjectAccess:
         directory: JiraDirectory,
         project_id: str,
         lead: Any,
+        *,
         readable_by: Collection[str] = (),
+        level_readers: Mapping[str, Collection[str]] | None = None,
     ) -> None:
         self._client = client
         self._directory = directory
@@ -119,6 +126,7 @@ class ProjectAccess:
         self._roles: dict[str, Readers] = {}
         self._seen: set[Narrow] = set()
         self._readable_by = frozenset(readable_by)
+        self._level_readers_named = dict(level_readers or {})
         self._levels_lacking: set[str] = set()
         self._project = self._project_readers()
         self._levels = self._level_readers()
@@ -261,7 +269,7 @@ class ProjectAccess:
             return ""
         return (
             "Who may read these issues could not be read whole, so some or all people will not "
-            f"find them. The account lacks {' and '.join(sorted(lacking))}."
+            f"find them: {'; '.join(sorted(lacking))}."
         )
 
     # --- resolving ----------------------------------------------------------------------------
@@ -288,11 +296,21 @@ class ProjectAccess:
             identifier = str(level.get("id") or "")
             try:
                 holders = self._client.level_holders(str(scheme), identifier)
-            except (PermissionDeniedError, NotFoundError):
-                found[identifier] = Readers(lacking=frozenset({ADMINISTER}))
+            except PermissionDeniedError:
+                found[identifier] = self._named_level(level, ADMINISTER)
+            except NotFoundError:
+                reason = NO_MEMBERS.format(name=level.get("name") or identifier)
+                found[identifier] = self._named_level(level, reason)
             else:
                 found[identifier] = self._resolved(holders)
         return found
+
+    def _named_level(self, level: Mapping[str, Any], reason: str) -> Readers:
+        """The members of a level as the settings name them, where Jira does not tell them."""
+        named = self._level_readers_named.get(str(level.get("name")))
+        if named is None:
+            return Readers(lacking=frozenset({reason}))
+        return Readers(frozenset(named))
 
     def _resolved(self, holders: Sequence[Mapping[str, Any]]) -> Readers:
         found = _Found()

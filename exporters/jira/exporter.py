@@ -280,7 +280,8 @@ class JiraExporter(BaseExporter):
                 self._directory,
                 project_id,
                 lead if lead is not None else self._lead_of(project_id),
-                self._settings.readable_by,
+                readable_by=self._settings.readable_by,
+                level_readers=self._settings.level_readers,
             )
             with self._lock:
                 found = self._access.setdefault(project_id, found)

@@ -12,8 +12,8 @@ from exporters.jira.client import JiraClient
 
 SOURCE: Final = "jira"
 
-BROWSE_USERS: Final = "the global permission *Browse users and groups*"
-ADMINISTER: Final = "the global permission *Administer Jira*"
+BROWSE_USERS: Final = "the account lacks the global permission *Browse users and groups*"
+ADMINISTER: Final = "the account lacks the global permission *Administer Jira*"
 
 
 def account_id(person: Any) -> str | None:

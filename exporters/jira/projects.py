@@ -24,8 +24,9 @@ from exporters.changes import (
 )
 from exporters.errors import CursorExpiredError
 from exporters.jira.access import Narrow, ProjectAccess
-from exporters.jira.client import JiraClient, changed_jql
+from exporters.jira.client import JiraClient
 from exporters.jira.fields import epoch_ms
+from exporters.jira.jql import changed_jql
 from exporters.jira.loading import IssueLoader
 from exporters.jira.payloads import ATTACHMENT, ISSUE
 from exporters.jira.settings import JiraSettings

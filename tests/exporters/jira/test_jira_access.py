@@ -318,6 +318,22 @@ def test_people_whose_address_is_hidden_are_known_by_their_account(
     assert f"user:jira:{account}" in members
 
 
+def test_the_members_of_a_level_can_be_named_where_jira_tells_them_to_nobody(
+    data_center: JiraSandbox, exporter_of: MakeExporter, stores: Stores, clock: HandClock
+) -> None:
+    with_level(data_center.site, "TEA", ("user", "ada"))
+    data_center.site.create_issue("TEA", "Kettle", reporter="bob", security="Secret")
+    closed = sync_all(exporter_of(data_center), stores, "first")["TEA"]
+    assert closed.outcome is PartitionOutcome.ATTENTION
+    assert "the security level 'Secret'" in closed.message
+    assert found(stores, "kettle", "ada") == set()
+    clock.advance(60)
+    named = {"Secret": ("user:ada@acme.example", "user:stranger@acme.example")}
+    sync(exporter_of(data_center, level_readers=named), stores, "second")
+    assert found(stores, "kettle", "ada") == {"TEA-1 Kettle"}
+    assert found(stores, "kettle", "stranger") == set()  # not in the project
+
+
 def test_public_and_domains_stand_for_whoever_is_in_them() -> None:
     ada, bob = "user:ada@acme.example", "user:bob@other.example"
     assert intersection(frozenset({"public"}), frozenset({ada})) == {ada}
