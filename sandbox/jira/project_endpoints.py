@@ -14,7 +14,7 @@ from sandbox.jira.catalogue import (
     ROLES,
     STATUSES,
 )
-from sandbox.jira.endpoint import CLOUD, CONFIGURATION, Endpoint
+from sandbox.jira.endpoint import CLOUD, CONFIGURATION, PROJECT, Endpoint
 from sandbox.jira.errors import JiraError, bad_request
 from sandbox.jira.model import Field, Group, Person, Project, SecurityLevel, SecurityScheme
 from sandbox.jira.payloads import PROJECT_EXPAND, Payload
@@ -489,8 +489,8 @@ ENDPOINTS = (
     Endpoint("GET", "project/{project}/securitylevel", security_levels),
     Endpoint("GET", "project/{project}/issuesecuritylevelscheme", project_security_scheme),
     Endpoint("GET", "role", all_roles, CONFIGURATION),
-    Endpoint("GET", "issuesecurityschemes", security_schemes),
-    Endpoint("GET", "issuesecurityschemes/{scheme}", security_scheme),
+    Endpoint("GET", "issuesecurityschemes", security_schemes, PROJECT),
+    Endpoint("GET", "issuesecurityschemes/{scheme}", security_scheme, PROJECT),
     Endpoint("GET", "issuesecurityschemes/{scheme}/members", level_members, CONFIGURATION, CLOUD),
     Endpoint("GET", "project/{project}/versions", versions, anonymous=True),
     Endpoint("GET", "project/{project}/version", version_page, anonymous=True),

@@ -17,6 +17,7 @@ from jira_conformance import (
     recording,
     schema_of,
     schema_violations,
+    scopes_of,
     types_in,
 )
 
@@ -148,6 +149,18 @@ def test_every_answer_keeps_to_the_openapi_document(jira_specs: Path, answers: A
                     violations[f"{verb} {template}"].add(re.sub(r"\b\d+\b", "N", violation))
     assert violations == {}
     assert checked > 45
+
+
+def test_a_scoped_token_needs_the_scopes_the_document_names(jira_specs: Path) -> None:
+    wrong = {}
+    for endpoint in ENDPOINTS:
+        if "cloud" not in endpoint.flavours or endpoint.path.startswith("agile/"):
+            continue
+        path = "/rest/api/3/" + endpoint.path
+        named = scopes_of(openapi(jira_specs, PLATFORM), endpoint.verb, path)
+        if named is not None and named != set(endpoint.scopes):
+            wrong[f"{endpoint.verb} {endpoint.path}"] = named
+    assert wrong == {}
 
 
 def test_every_document_is_valid_adf(

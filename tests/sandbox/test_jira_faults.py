@@ -5,6 +5,7 @@ import json
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 from jira_clients import NOW, Answer, JiraClient, client_of
 
 from sandbox.jira import Clock, Fault, JiraSandbox, Site, Switches
@@ -225,7 +226,7 @@ def test_a_file_comes_from_a_media_host_that_wants_no_login(
     answer = client.raw("GET", content_url)
     assert (answer.status, answer.body) == (303, b"")
     location = answer.headers["location"]
-    assert location.startswith(jira.base_url + "/media/")
+    assert location.startswith(jira.base_url.replace("127.0.0.1", "localhost") + "/media/")
     file = download(jira, location, {})
     assert (file.status, file.body) == (200, b"\x89PNG brr")
     assert file.headers["content-type"] == "image/png"
@@ -233,6 +234,15 @@ def test_a_file_comes_from_a_media_host_that_wants_no_login(
     assert download(jira, location.replace("token=", "token=1"), {}).status == 403
     jira.site.clock.advance(700)
     assert download(jira, location, {}).status == 403
+
+
+def test_a_client_that_keeps_its_login_to_one_host_just_follows(
+    jira: JiraSandbox, client: JiraClient, content_url: str
+) -> None:
+    headers = {"Authorization": client.authorization}
+    answer = requests.get(jira.base_url + content_url, headers=headers, timeout=10)
+    assert (answer.status_code, answer.content) == (200, b"\x89PNG brr")
+    assert len(answer.history) == 1
 
 
 def test_a_file_comes_at_once_where_no_redirect_is_wanted(
