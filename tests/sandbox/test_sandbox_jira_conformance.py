@@ -62,6 +62,7 @@ def answers(harbourline: JiraSandbox, client: JiraClient) -> Answers:
     people = list(site.people)
     get("user", accountId=people[0], expand="groups")
     get("user/search", query="a")
+    get("field/search", type="custom", query="s")
     get("user/bulk", accountId=people[:3])
     get("user/groups", accountId=people[0])
     get("group/member", groupname="jira-users")
@@ -127,6 +128,7 @@ def test_every_endpoint_of_cloud_is_answered_and_looked_at(answers: Answers) -> 
         ("GET", "search"),
         ("POST", "search"),
         ("GET", "attachment/content/{attachment}"),
+        ("GET", "attachment/thumbnail/{attachment}"),
     }
     assert cloud - set(answers) == elsewhere
     assert set(answers) <= cloud

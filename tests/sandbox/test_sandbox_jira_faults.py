@@ -252,6 +252,11 @@ def test_a_file_comes_at_once_where_no_redirect_is_wanted(
     assert (answer.status, answer.body) == (200, b"\x89PNG brr")
 
 
+def test_a_picture_has_a_thumbnail(client: JiraClient, content_url: str) -> None:
+    thumbnail = content_url.replace("content", "thumbnail")
+    assert client.raw("GET", f"{thumbnail}?redirect=false").body == b"\x89PNG brr"
+
+
 def test_a_file_of_a_hidden_issue_is_not_there(
     jira: JiraSandbox, client: JiraClient, content_url: str
 ) -> None:
