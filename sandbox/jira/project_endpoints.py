@@ -14,7 +14,7 @@ from sandbox.jira.catalogue import (
     ROLES,
     STATUSES,
 )
-from sandbox.jira.endpoint import CLOUD, CONFIGURATION, Endpoint
+from sandbox.jira.endpoint import CLOUD, CONFIGURATION, PROJECT, Endpoint
 from sandbox.jira.errors import JiraError, bad_request
 from sandbox.jira.model import Field, Group, Person, Project, SecurityLevel, SecurityScheme
 from sandbox.jira.payloads import PROJECT_EXPAND, Payload
@@ -396,6 +396,18 @@ def fields(asking: Asking) -> list[Payload]:
     return [{name: one[name] for name in one if name != "key"} for one in shown]
 
 
+def field_search(asking: Asking) -> Payload:
+    """``field/search``: page by page, by kind and name."""
+    kinds, query = asking.listing("type"), asking.text("query").lower()
+    values = [
+        {"id": field.id, "name": field.name, "schema": field.schema, "description": ""}
+        for field in FIELDS.values()
+        if (not kinds or ("custom" if field.custom else "system") in kinds)
+        and query in field.name.lower()
+    ]
+    return asking.page_bean(values, "field/search")
+
+
 def statuses(asking: Asking) -> list[Payload]:
     """``status``."""
     shown = [asking.make.status(status) for status in STATUSES]
@@ -489,14 +501,15 @@ ENDPOINTS = (
     Endpoint("GET", "project/{project}/securitylevel", security_levels),
     Endpoint("GET", "project/{project}/issuesecuritylevelscheme", project_security_scheme),
     Endpoint("GET", "role", all_roles, CONFIGURATION),
-    Endpoint("GET", "issuesecurityschemes", security_schemes),
-    Endpoint("GET", "issuesecurityschemes/{scheme}", security_scheme),
+    Endpoint("GET", "issuesecurityschemes", security_schemes, PROJECT),
+    Endpoint("GET", "issuesecurityschemes/{scheme}", security_scheme, PROJECT),
     Endpoint("GET", "issuesecurityschemes/{scheme}/members", level_members, CONFIGURATION, CLOUD),
     Endpoint("GET", "project/{project}/versions", versions, anonymous=True),
     Endpoint("GET", "project/{project}/version", version_page, anonymous=True),
     Endpoint("GET", "project/{project}/components", components, anonymous=True),
     Endpoint("GET", "project/{project}/component", component_page, flavours=CLOUD, anonymous=True),
     Endpoint("GET", "field", fields, anonymous=True),
+    Endpoint("GET", "field/search", field_search, flavours=CLOUD),
     Endpoint("GET", "status", statuses, anonymous=True),
     Endpoint("GET", "statuscategory", categories, anonymous=True),
     Endpoint("GET", "priority", priorities, anonymous=True),

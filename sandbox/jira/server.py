@@ -97,6 +97,7 @@ class JiraSandbox(SandboxServer):
             web.get("/oauth/token/accessible-resources", self._api.accessible_resources),
             web.get("/media/file/{media}/binary", self._media),
             web.get("/secure/attachment/{attachment}/{name}", self._api.download),
+            web.get("/secure/thumbnail/{attachment}/{name}", self._api.download),
         ]
         for prefix in ("", "/ex/jira/{cloud}"):
             routes.append(web.route("*", prefix + "/rest/{path:.+}", self._api.handle))
@@ -106,8 +107,9 @@ class JiraSandbox(SandboxServer):
         """A call's name is its endpoint's path; a download's is ``media`` or ``attachment``."""
         if request.path.startswith("/media/"):
             return Call("media", {"media": request.path.split("/")[3]})
-        if request.path.startswith("/secure/attachment/"):
-            return Call("secure/attachment", {"attachment": request.path.split("/")[3]})
+        if request.path.startswith("/secure/"):
+            kind, number = request.path.split("/")[2:4]
+            return Call(f"secure/{kind}", {"attachment": number})
         if request.path in ("/_edge/tenant_info", "/oauth/token/accessible-resources"):
             return Call(request.path.rpartition("/")[2], {})
         return await self._api.describe(request)

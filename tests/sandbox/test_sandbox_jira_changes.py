@@ -94,6 +94,17 @@ def test_new_names_show_at_once_all_the_same(jira: JiraSandbox, client: JiraClie
     assert [sprint["name"] for sprint in fields["customfield_10020"]] == ["Sprint one"]
 
 
+def test_who_had_their_account_deleted_is_a_former_user(
+    jira: JiraSandbox, client: JiraClient
+) -> None:
+    account = jira.site.person("bob").account_id
+    jira.site.erase_person("bob")
+    author = client.get("issue/TEA-1/comment")["comments"][0]["author"]
+    assert (author["accountId"], author["displayName"]) == (account, "Former user")
+    assert author["active"] is False
+    assert "emailAddress" not in author
+
+
 def test_the_change_log_says_who_changed_what(jira: JiraSandbox, client: JiraClient) -> None:
     site = jira.site
     site.edit_issue("TEA-1", by="bob", summary="Kettle!", values={"Severity": "SEV-1"})

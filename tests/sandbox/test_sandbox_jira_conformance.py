@@ -17,6 +17,7 @@ from jira_conformance import (
     recording,
     schema_of,
     schema_violations,
+    scopes_of,
     types_in,
 )
 
@@ -61,6 +62,7 @@ def answers(harbourline: JiraSandbox, client: JiraClient) -> Answers:
     people = list(site.people)
     get("user", accountId=people[0], expand="groups")
     get("user/search", query="a")
+    get("field/search", type="custom", query="s")
     get("user/bulk", accountId=people[:3])
     get("user/groups", accountId=people[0])
     get("group/member", groupname="jira-users")
@@ -126,6 +128,7 @@ def test_every_endpoint_of_cloud_is_answered_and_looked_at(answers: Answers) -> 
         ("GET", "search"),
         ("POST", "search"),
         ("GET", "attachment/content/{attachment}"),
+        ("GET", "attachment/thumbnail/{attachment}"),
     }
     assert cloud - set(answers) == elsewhere
     assert set(answers) <= cloud
@@ -148,6 +151,18 @@ def test_every_answer_keeps_to_the_openapi_document(jira_specs: Path, answers: A
                     violations[f"{verb} {template}"].add(re.sub(r"\b\d+\b", "N", violation))
     assert violations == {}
     assert checked > 45
+
+
+def test_a_scoped_token_needs_the_scopes_the_document_names(jira_specs: Path) -> None:
+    wrong = {}
+    for endpoint in ENDPOINTS:
+        if "cloud" not in endpoint.flavours or endpoint.path.startswith("agile/"):
+            continue
+        path = "/rest/api/3/" + endpoint.path
+        named = scopes_of(openapi(jira_specs, PLATFORM), endpoint.verb, path)
+        if named is not None and named != set(endpoint.scopes):
+            wrong[f"{endpoint.verb} {endpoint.path}"] = named
+    assert wrong == {}
 
 
 def test_every_document_is_valid_adf(
