@@ -1,7 +1,7 @@
 """OpenDocument presentations. Runs in the reading process only.
 
-The elements are those of OpenDocument 1.3, part 3: the pages of a drawing with frames in them, which
-hold text boxes and tables, and the notes of each page.
+The elements are those of OpenDocument 1.3, part 3: the pages of a drawing with frames in them,
+which hold text boxes and tables, and the notes of each page.
 """
 
 import zipfile
