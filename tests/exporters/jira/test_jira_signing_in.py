@@ -1,9 +1,10 @@
 """Each way of signing in works, and a wrong one says what to do."""
 
 import pytest
-from jira_samples import HandClock, MakeExporter, documents, settings_for, sync
+from jira_samples import HandClock, MakeExporter, documents, project, settings_for, sync
 
 from documents.errors import ConfigurationError
+from exporters.changes import Listed, Upsert
 from exporters.errors import AuthenticationError, InvalidDataError
 from exporters.jira.auth import Credential
 from exporters.jira.exporter import JiraExporter
@@ -84,8 +85,10 @@ def test_an_expired_token_says_how_to_get_another(jira: JiraSandbox, clock: Hand
 def test_none_a_half_and_two_credentials_are_refused_in_a_sentence(
     jira: JiraSandbox, given: dict[str, str], sentence: str
 ) -> None:
+    exporter = JiraExporter.for_selection(JiraSelection(), given, settings_for(jira))
     with pytest.raises(ConfigurationError, match=sentence):
-        JiraExporter.for_selection(JiraSelection(), given, settings_for(jira))
+        _ = exporter.connection
+    assert jira.requests.count() == 0
 
 
 def test_a_credential_shows_no_secret() -> None:
@@ -100,8 +103,15 @@ def test_what_is_no_jira_is_told_apart(jira: JiraSandbox, exporter_of: MakeExpor
         _ = exporter_of(jira).connection
 
 
-def test_without_a_credential_documents_can_still_be_made_again(jira: JiraSandbox) -> None:
-    exporter = JiraExporter(settings=settings_for(jira))
-    with pytest.raises(ConfigurationError, match="There is no credential"):
-        list(exporter.partitions(JiraSelection()))
-    exporter.close()
+def test_documents_can_be_made_again_without_a_credential(
+    jira: JiraSandbox, exporter: JiraExporter
+) -> None:
+    jira.site.create_issue("TEA", "Kettle", reporter="bob")
+    changes = exporter.pull(project(exporter, "TEA"), None)
+    listed = next(change for change in changes if isinstance(change, Listed))
+    [record] = [c.record for c in listed.load() if isinstance(c, Upsert)]
+    jira.requests.clear()
+    again = JiraExporter.for_selection(JiraSelection(), {}, settings_for(jira))
+    assert list(again.to_documents(record)) == list(exporter.to_documents(record))
+    assert jira.requests.count() == 0
+    again.close()
