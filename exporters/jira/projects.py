@@ -131,24 +131,22 @@ class ProjectSync:
         """Works out anew who may read because of an issue, where the rules for that moved."""
         if cursor.get("access", "") == self._access.signature:
             return
-        token: str | None = None
-        while True:
-            page = self._client.search(
-                f"{self._all} ORDER BY id ASC", self._access.issue_fields, token=token
-            )
-            for issue in page.issues:
-                fields, identifier = issue.get("fields") or {}, str(issue["id"])
-                principals = self._access.of_issue(fields)
-                yield AccessChange(access=principals, entity=ISSUE, external_id=identifier)
-                for one in fields.get("attachment") or ():
-                    yield AccessChange(
-                        access=principals,
-                        entity=ATTACHMENT,
-                        external_id=f"{identifier}/{one['id']}",
-                    )
-            token = page.token
-            if not token:
-                return
+        size = self._settings.bulk_size
+        for listed, _ in self._id_pages(None):
+            ids = [str(issue["id"]) for issue in listed]
+            for start in range(0, len(ids), size):
+                # Not as the search has them: an index that lags behind would give back an access
+                # that a security level has just taken away.
+                for issue in self._client.issues(ids[start : start + size]):
+                    yield from self._readers_of(issue)
+
+    def _readers_of(self, issue: Mapping[str, Any]) -> Iterator[Change]:
+        fields, identifier = issue.get("fields") or {}, str(issue["id"])
+        principals = self._access.of_issue(fields)
+        yield AccessChange(access=principals, entity=ISSUE, external_id=identifier)
+        for one in fields.get("attachment") or ():
+            external_id = f"{identifier}/{one['id']}"
+            yield AccessChange(access=principals, entity=ATTACHMENT, external_id=external_id)
 
     # --- issues -------------------------------------------------------------------------------
 

@@ -162,6 +162,21 @@ def test_a_scheme_that_no_longer_lets_reporters_in_closes_their_issues_to_them(
     assert found(stores, "kettle", "bob") == set()
 
 
+def test_rules_worked_out_anew_do_not_trust_an_index_that_lags_behind(
+    jira: JiraSandbox, exporter_of: MakeExporter, stores: Stores, vault: str, clock: HandClock
+) -> None:
+    with_level(jira.site, vault, ("user", "ada"))
+    key = jira.site.create_issue(vault, "Kettle", reporter="bob")
+    sync(exporter_of(jira), stores, "first")
+    clock.advance(3600)
+    jira.switches.index_lag = 60
+    jira.site.edit_issue(key, by="ada", security="Secret")
+    jira.site.grant(jira.site.project(vault).scheme, "BROWSE_PROJECTS", "reporter")
+    sync(exporter_of(jira), stores, "second")
+    assert found(stores, "kettle", "bob") == set()
+    assert found(stores, "kettle", "ada") == {"VAULT-1 Kettle"}
+
+
 def test_what_anyone_may_browse_is_found_by_everybody(
     jira: JiraSandbox, exporter_of: MakeExporter, stores: Stores
 ) -> None:
