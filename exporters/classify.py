@@ -32,7 +32,7 @@ from exporters.errors import (
     TransientError,
 )
 from exporters.redaction import redactor
-from exporters.retry_after import lower_headers, retry_after_seconds, server_time
+from exporters.retry_after import lower_headers, retry_after_seconds, server_time, wait_in_words
 from exporters.wire_failures import carried_answer, exception_chain, wire_failure
 
 _SECONDARY_WAIT: Final = 60.0
@@ -332,6 +332,8 @@ class _Answer:
             wait = _seconds_to_pacific_midnight(server_time(self.headers))
         elif wait is None and "secondary rate limit" in text.lower():
             wait = _SECONDARY_WAIT
+        elif wait is None:
+            wait = wait_in_words(text, self.headers)
         return _make(
             error,
             (message or _SENTENCES[error]).format_map(self._fields(code, text, wait)),

@@ -86,7 +86,7 @@ class SourceManifest(BaseModel):
 
     def missing_packages(self) -> list[str]:
         """Modules it needs that are not installed."""
-        return [module for module in self.requires if find_spec(module) is None]
+        return [module for module in self.requires if not _is_installed(module)]
 
     def load(self, reference: str) -> Any:
         """Imports what one of the `module:name` fields refers to.
@@ -122,6 +122,13 @@ class SourceManifest(BaseModel):
             if value:
                 found[name] = value.strip()
         return found
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False  # of `google.auth`, not even `google` is there
 
 
 @lru_cache(maxsize=1)

@@ -29,6 +29,7 @@ _REMAINING_HEADERS: Final = (
     "x-rate-limit-remaining",
     "ratelimit-remaining",
 )
+_IN_WORDS: Final = re.compile(r"retry after (\d{4}-\d\d-\d\dT[\d:.]+Z)", re.IGNORECASE)
 _DRAFT_FIELD: Final = re.compile(r";\s*([rt])=([0-9]{1,17})")
 _USAGE_HEADER: Final = "x-business-use-case-usage"
 
@@ -110,6 +111,17 @@ def retry_after_seconds(
     known = [seconds for seconds in asked if seconds is not None]
     # Jira Data Center says `Retry-After: 0` beside a fill rate that asks for more than that.
     return next((seconds for seconds in known if seconds > 0), 0.0 if known else None)
+
+
+def wait_in_words(text: str, headers: Mapping[str, object] | None = None) -> float | None:
+    """Seconds to wait by the words of an error: Gmail tells the moment in its sentence alone.
+
+    Args:
+        text: "User-rate limit exceeded.  Retry after 2026-11-20T12:00:07.512Z".
+        headers: The answer's headers, whose `Date` the moment is measured against.
+    """
+    found = _IN_WORDS.search(text)
+    return parse_retry_after(found.group(1), now=server_time(headers)) if found else None
 
 
 def _moment(text: str) -> datetime | None:

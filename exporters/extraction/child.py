@@ -24,7 +24,7 @@ from exporters.extraction.errors import (
     broken,
     skipped,
 )
-from exporters.extraction.kinds import KINDS, bare_media_type, declared_kind
+from exporters.extraction.kinds import KINDS, bare_media_type
 from exporters.extraction.messages import receive, send
 from exporters.extraction.reading import Circumstances
 
@@ -42,6 +42,7 @@ def serve(requests: BinaryIO, answers: BinaryIO, terms: Mapping[str, Any]) -> No
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     sys.setrecursionlimit(_DEEPEST_RECURSION)
+    peak_memory = confinement.memory_meter()
     kept = confinement.limit_resources(terms["memory_bytes"])
     if confinement.deny_files([*_libraries(), *terms["readable"]]):
         kept.append("Landlock")
@@ -53,7 +54,8 @@ def serve(requests: BinaryIO, answers: BinaryIO, terms: Mapping[str, Any]) -> No
         send(answers, {"begun": True}, b"")
         confinement.allow_seconds(terms["seconds"])
         answer, text = _answer(content, about, terms)
-        answer["peak_memory"] = confinement.peak_memory()
+        confinement.stop_the_alarm()
+        answer["peak_memory"] = peak_memory()
         send(answers, answer, text)
         if answer.get("is_last"):
             return
@@ -77,10 +79,8 @@ def _answer(
     except MemoryError:
         # What was taken stays taken in parts, so this process reads no further file.
         return {"reason": TOO_MUCH_MEMORY, "is_last": True}, b""
-    except Exception as error:  # noqa: BLE001 (a library on hostile input raises anything)
-        kind = declared_kind(about["name"], about["media_type"])
-        title = KINDS[kind].title if kind else "file"
-        return {"reason": broken(title, type(error).__name__)}, b""
+    except Exception as error:  # noqa: BLE001 (of a reader that is not of the house)
+        return {"reason": broken("file", type(error).__name__)}, b""
     limit = terms["max_characters"]
     kept = text[:limit]
     answer = {"reason": "" if kept else NO_TEXT, "truncated": len(text) > limit}
@@ -123,8 +123,6 @@ def main() -> None:
     if os.name == "posix":
         # Whoever complains without end must not wait for somebody to listen.
         os.set_blocking(2, False)
-    # Whoever complains without end must not wait for somebody to listen.
-    os.set_blocking(2, False)
     first = receive(requests)
     if first is not None:
         serve(requests, answers, first[0])

@@ -20,9 +20,11 @@ Nothing here helps against a flaw of the kernel itself.
 import ctypes
 import os
 import platform
+import re
+import signal
 import struct
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -67,10 +69,7 @@ def allow_seconds(seconds: float) -> None:
     """
     try:
         import resource  # noqa: PLC0415 (POSIX only)
-        import signal  # noqa: PLC0415
     except ImportError:
-        return
-    if not hasattr(signal, "alarm"):
         return
     used = resource.getrusage(resource.RUSAGE_SELF)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
@@ -81,14 +80,31 @@ def allow_seconds(seconds: float) -> None:
     signal.alarm(int(seconds) + 5)
 
 
-def peak_memory() -> int:
-    """The most memory the process ever held, in bytes; 0 where the system does not tell."""
+def stop_the_alarm() -> None:
+    """The file is read: a process that waits for the next one may wait as long as it likes."""
+    if hasattr(signal, "alarm"):
+        signal.alarm(0)
+
+
+def memory_meter() -> Callable[[], int]:
+    """A function that tells the most memory the process ever held, in bytes; 0 for unknown.
+
+    Must be made before files are taken away. On Linux `getrusage` would not do: it counts what the
+    parent held at the moment of the start.
+    """
     try:
         import resource  # noqa: PLC0415 (POSIX only)
     except ImportError:
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+        return lambda: 0
+    if sys.platform != "linux":
+        return lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    status = os.open("/proc/self/status", os.O_RDONLY | os.O_CLOEXEC)
+    return lambda: _peak_in(os.pread(status, 8_192, 0))
+
+
+def _peak_in(status: bytes) -> int:
+    found = re.search(rb"^VmHWM:\s*(\d+) kB", status, re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0
 
 
 # --- seccomp -------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ NO_TEXT: Final = "The file holds no text, only images or nothing."
 ENCRYPTED: Final = "The file is protected by a password."
 TOO_MUCH_MEMORY: Final = "Reading the file needed too much memory."
 CRASHED: Final = "The library that reads such files crashed on it."
+GAVE_UP: Final = "The library that reads such files gave up on it, perhaps for want of memory."
 STOPPED: Final = "The reading process was stopped from outside, perhaps for want of memory."
 
 
@@ -49,3 +50,8 @@ def library_missing(title: str, library: str) -> str:
         f"Reading a {title} needs the library {library}: "
         "pip install 'prefect-data-getters[attachments]'."
     )
+
+
+def library_unusable(library: str, detail: str) -> str:
+    """It is installed and does not load: a fault of the machine, not of the file."""
+    return f"The library {library} cannot be loaded: {detail[:200]}."

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, BinaryIO, Final
 
 _SIZES: Final = struct.Struct("<IQ")
-_LONGEST_HEADER: Final = 1_000_000
+_LONGEST_HEADER: Final = 256 * 1024
 
 
 class GarbledError(Exception):
@@ -56,7 +56,7 @@ def receive(
         raise GarbledError
     try:
         header = json.loads(told)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise GarbledError from None
     if not isinstance(header, dict):
         raise GarbledError

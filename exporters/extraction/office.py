@@ -1,4 +1,4 @@
-"""PDF, Word, Excel, OpenDocument and the like. Runs in the reading process only.
+"""PDF, Word, OpenDocument and the like. Runs in the reading process only.
 
 Which library reads what, and why that one: docs/dependencies.md.
 """
@@ -10,8 +10,10 @@ from exporters.extraction.archives import open_archive
 from exporters.extraction.errors import ENCRYPTED, UnreadableError, broken
 from exporters.extraction.formulas import with_plain_formulas
 from exporters.extraction.kinds import KINDS
+from exporters.extraction.odp import read_slides
 from exporters.extraction.pages import html_to_markdown
 from exporters.extraction.reading import Circumstances, join_until, library
+from exporters.extraction.sheets import read_workbook
 
 
 def read_pdf(content: bytes, about: Circumstances) -> str:
@@ -53,7 +55,7 @@ def read_docx(content: bytes, about: Circumstances) -> str:
 
 
 def read_by_kreuzberg(content: bytes, about: Circumstances, kind: str) -> str:
-    """What Kreuzberg reads well: Excel, OpenDocument, RTF, EPUB, Outlook, Office of before 2007."""
+    """What Kreuzberg reads well: OpenDocument, RTF, EPUB, Outlook, Word and PowerPoint of old."""
     title = KINDS[kind].title
     kreuzberg = library("kreuzberg", title)
     if content.startswith(b"PK"):
@@ -82,17 +84,11 @@ def read_by_kreuzberg(content: bytes, about: Circumstances, kind: str) -> str:
     return str(result.content)
 
 
-_OPEN_XML: Final = "application/vnd.openxmlformats-officedocument"
 _ODF: Final = "application/vnd.oasis.opendocument"
 _KREUZBERG_TYPES: Final = {
     "doc": "application/msword",
     "ppt": "application/vnd.ms-powerpoint",
-    "xls": "application/vnd.ms-excel",
-    "xlsx": f"{_OPEN_XML}.spreadsheetml.sheet",
-    "xlsb": "application/vnd.ms-excel.sheet.binary.macroEnabled.12",
     "odt": f"{_ODF}.text",
-    "ods": f"{_ODF}.spreadsheet",
-    "odp": f"{_ODF}.presentation",
     "rtf": "application/rtf",
     "epub": "application/epub+zip",
     "msg": "application/vnd.ms-outlook",
@@ -107,4 +103,8 @@ def read_open_document(content: bytes, about: Circumstances, kind: str) -> str:
             manifest = opened.read("META-INF/manifest.xml")
             if b"encryption-data" in manifest:
                 raise UnreadableError(ENCRYPTED)
+        if kind == "odp":
+            return read_slides(opened, about.max_characters)
+    if kind == "ods":
+        return read_workbook(content, about, kind)
     return read_by_kreuzberg(content, about, kind)

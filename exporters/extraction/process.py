@@ -1,5 +1,6 @@
 """A reading process from its parent's side: started fresh, watched, stopped where it must be."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -10,9 +11,11 @@ from threading import Lock, Timer
 from typing import Any, Final
 
 from documents.errors import ConfigurationError
-from exporters.extraction.errors import CRASHED, STOPPED, TOO_MUCH_MEMORY, too_slow
+from exporters.extraction.errors import CRASHED, GAVE_UP, STOPPED, TOO_MUCH_MEMORY, too_slow
 from exporters.extraction.messages import GarbledError, receive, send
 from exporters.extraction.settings import ExtractionSettings
+
+_log = logging.getLogger(__name__)
 
 _BOOT: Final = (
     "import sys; sys.path[:] = sys.argv[1:]; from exporters.extraction.child import main; main()"
@@ -28,7 +31,13 @@ _START_SECONDS: Final = 60
 _ENDING_SECONDS: Final = 1
 _GARBLED: Final = 1
 _BYTES_PER_CHARACTER: Final = 4
+_LONGEST_NAME: Final = 1_000
+_LONGEST_REASON: Final = 1_000
 _COMPLAINT_BYTES: Final = 64 * 1024
+_GIVING_UP: Final = {
+    getattr(signal, name) for name in ("SIGABRT", "SIGILL", "SIGTRAP") if hasattr(signal, name)
+}
+"""How C++ ends itself, most often where it gets no memory."""
 _OUT_OF_MEMORY: Final = (
     b"MemoryError",
     b"memory allocation of",
@@ -51,7 +60,7 @@ class ReadingProcess:
     Attributes:
         limits: Names of the limits that are in force in it.
         files: How many it has read.
-        peak_memory: The most it ever held, in bytes, as it said with its last answer.
+        peak_memory: The most that it or one before it ever held, in bytes, as it said.
     """
 
     def __init__(self, settings: ExtractionSettings, readers: Mapping[str, str]) -> None:
@@ -78,20 +87,26 @@ class ReadingProcess:
         Raises:
             ConfigurationError: No process can be started here.
         """
-        request = {"name": name, "media_type": media_type}, content
-        answer = self._ask(*request)
+        about = {
+            "name": name[-_LONGEST_NAME:] if name else None,
+            "media_type": media_type[:_LONGEST_NAME] if media_type else None,
+        }
+        answer = self._ask(about, content)
         if answer == _NOT_BEGUN:
             # It ended while it waited for work: that is nothing of the file's.
-            answer = self._ask(*request)
+            answer = self._ask(about, content)
         if isinstance(answer, str):
             return None, False, answer
         told, text = answer
-        self.peak_memory = int(told.get("peak_memory") or 0)
+        peak_memory = told.get("peak_memory")
+        if isinstance(peak_memory, int):
+            self.peak_memory = max(self.peak_memory, peak_memory)
         self.files += 1
         if told.get("is_last") or self.files >= self._settings.files_per_process:
             self.stop()
-        if told["reason"]:
-            return None, False, str(told["reason"])
+        # What a process says that a file may have taken over is not believed further than this.
+        if reason := str(told.get("reason") or "")[:_LONGEST_REASON]:
+            return None, False, reason
         return text.decode("utf-8", errors="replace"), bool(told.get("truncated")), ""
 
     def _ask(self, about: Mapping[str, Any], content: bytes) -> tuple[dict[str, Any], bytes] | str:
@@ -165,6 +180,7 @@ class ReadingProcess:
             self.stop()
             raise _no_start(complaint.rpartition("\n")[2] or "it ended at once")
         self.limits = tuple(answer[0]["limits"])
+        _log.debug("Reading process %d began, held by %s.", process.pid, ", ".join(self.limits))
 
     def _terms(self) -> dict[str, Any]:
         settings = self._settings
@@ -199,7 +215,11 @@ class ReadingProcess:
             return too_slow(self._settings.seconds)
         if any(said in complaint for said in _OUT_OF_MEMORY):
             return TOO_MUCH_MEMORY
-        return STOPPED if os.name == "posix" and -code == signal.SIGKILL else CRASHED
+        if os.name != "posix":
+            return CRASHED
+        if -code == signal.SIGKILL:
+            return STOPPED
+        return GAVE_UP if -code in _GIVING_UP else CRASHED
 
     def _complaint(self) -> bytes:
         """What the process wrote to its standard error before it ended."""

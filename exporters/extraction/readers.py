@@ -4,13 +4,19 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from exporters.extraction import mails, office, pages, plain, slides
+from exporters.extraction import mails, office, pages, plain, sheets, slides
+from exporters.extraction.errors import UnreadableError, broken
+from exporters.extraction.kinds import KINDS
 from exporters.extraction.reading import Circumstances, Reader
 from exporters.extraction.sniffing import kind_of
 
 
 def _open_document(kind: str) -> Reader:
     return partial(office.read_open_document, kind=kind)
+
+
+def _workbook(kind: str) -> Reader:
+    return partial(sheets.read_workbook, kind=kind)
 
 
 def _by_kreuzberg(kind: str) -> Reader:
@@ -28,24 +34,29 @@ def read(content: bytes, about: Circumstances, refuse: Callable[[str], None]) ->
 
     Raises:
         UnreadableError: There is no text; the message says why.
-        Exception: The file is damaged in a way that its library does not expect.
+        MemoryError: There is not enough of it.
     """
     kind = kind_of(content, about.name, about.media_type)
     refuse(kind)
-    if kind == "eml":
-        return mails.read_mail(content, about, partial(read, refuse=refuse))
-    return READERS[kind](content, about)
+    try:
+        if kind == "eml":
+            return mails.read_mail(content, about, partial(read, refuse=refuse))
+        return READERS[kind](content, about)
+    except (UnreadableError, MemoryError):
+        raise
+    except Exception as error:  # a library on hostile input raises anything
+        raise UnreadableError(broken(KINDS[kind].title, type(error).__name__)) from error
 
 
 READERS: Final[dict[str, Reader]] = {
     "pdf": office.read_pdf,
     "docx": office.read_docx,
     "pptx": slides.read_pptx,
-    "xlsx": _by_kreuzberg("xlsx"),
-    "xlsb": _by_kreuzberg("xlsb"),
+    "xlsx": _workbook("xlsx"),
+    "xlsb": _workbook("xlsb"),
     "doc": _by_kreuzberg("doc"),
     "ppt": _by_kreuzberg("ppt"),
-    "xls": _by_kreuzberg("xls"),
+    "xls": _workbook("xls"),
     "odt": _open_document("odt"),
     "ods": _open_document("ods"),
     "odp": _open_document("odp"),

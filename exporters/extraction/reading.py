@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from exporters.extraction.archives import ArchiveLimits
-from exporters.extraction.errors import UnreadableError, library_missing
+from exporters.extraction.errors import UnreadableError, library_missing, library_unusable
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +74,12 @@ def library(module: str, title: str) -> Any:
     """Imports a library of the extra `attachments`.
 
     Raises:
-        UnreadableError: It is not installed.
+        UnreadableError: It is not installed, or cannot be loaded here.
     """
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        if error.name and error.name.partition(".")[0] != module:
-            raise
-        raise UnreadableError(library_missing(title, module)) from None
+        missing = (error.name or module).partition(".")[0]
+        raise UnreadableError(library_missing(title, missing)) from None
+    except ImportError as error:
+        raise UnreadableError(library_unusable(module, str(error))) from None

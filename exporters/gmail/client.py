@@ -344,18 +344,18 @@ class Mailbox:
             failures = {}
             for place, identifier in enumerate(left):
                 found = self._judged(answers.get(place), identifier)
-                if isinstance(found, AuthenticationError) and not attempt:
-                    self._token.renew()
+                if isinstance(found, RateLimitError | TransientError | AuthenticationError):
                     failures[identifier] = found
-                elif isinstance(found, RateLimitError | TransientError):
-                    failures[identifier] = found
-                elif isinstance(found, AuthenticationError):
-                    raise found
                 else:
                     yield identifier, found
             left = list(failures)
             if not left:
                 return
+            refused = next(
+                (e for e in failures.values() if isinstance(e, AuthenticationError)), None
+            )
+            if refused is not None and (attempt or not self._token.renew()):
+                raise refused
         yield from self._given_up(failures)
 
     def _given_up(

@@ -94,7 +94,12 @@ def markdown(html: str) -> str:
         text = convert(html, options).content or ""
     except Exception:  # noqa: BLE001 (each release has other classes; none has a common base)
         text = _bare_text(html)
-    return normalize_text(_FILLER.sub("", text))
+    return normalize_text(without_filler(text))
+
+
+def without_filler(text: str) -> str:
+    """A text without the characters that nobody sees."""
+    return _FILLER.sub("", text)
 
 
 def _parsed(html: str) -> "LexborHTMLParser":

@@ -27,6 +27,7 @@ from documents.text import normalize_text
 from documents.times import iso_utc
 from exporters.changes import RawRecord
 from exporters.gmail.headers import HeaderFields
+from exporters.gmail.markup import without_filler
 
 MESSAGE: Final = "message"
 """Entity of a record and of its document."""
@@ -126,4 +127,5 @@ def internal_date(message: Mapping[str, Any]) -> datetime | None:
 def _snippet(value: object) -> str:
     from html import unescape  # noqa: PLC0415
 
-    return " ".join(normalize_text(unescape(value)).split())[:500] if isinstance(value, str) else ""
+    text = without_filler(unescape(value)) if isinstance(value, str) else ""
+    return " ".join(normalize_text(text).split())[:500]

@@ -25,6 +25,7 @@ _LONGEST_CLOSING: Final = 60
 
 _QUOTED: Final = re.compile(r"^[ \t]{0,3}>")
 _DELIMITER: Final = re.compile(r"^-- ?$|^_{30,}$|^-{40,}$")
+_RULER: Final = re.compile(r"^\s*[_*-]{5,}\s*$")
 _ORIGINAL: Final = re.compile(
     r"^\s*-{2,}\s*(?:Original Message|Original Appointment|Ursprüngliche Nachricht|"
     r"Originalnachricht|Message d'origine|Message original|Mensaje original|Messaggio originale|"
@@ -140,9 +141,18 @@ def _without_quotes(
             if begins_forward(line):
                 return new + lines[number:], quoted
             if _begins_tail(lines, number):
-                return new, quoted + lines[number:]
+                kept = _without_ruler(new)
+                return kept, quoted + new[len(kept) :] + lines[number:]
         new.append(line)
     return new, quoted
+
+
+def _without_ruler(lines: list[str]) -> list[str]:
+    """Lines without the ruler that Outlook draws before it repeats an earlier mail."""
+    end = len(lines)
+    while end and not lines[end - 1].strip():
+        end -= 1
+    return lines[: end - 1] if end and _RULER.match(lines[end - 1]) else lines
 
 
 def _introduction_before(new: list[str]) -> list[str]:
@@ -187,6 +197,8 @@ def _without_signature(lines: list[str]) -> tuple[list[str], list[str]]:
         if _DELIMITER.match(lines[number].rstrip("\r")) and not any(
             _QUOTED.match(line) for line in lines[number:]
         ):
+            if _RULER.match(lines[number]) and is_introduction(lines[number + 1 :]):
+                break
             if number and any(line.strip() for line in lines[:number]):
                 return lines[:number], lines[number + 1 :]
             break

@@ -21,7 +21,7 @@ from sandbox.gmail.company import (
     harbourline_staff,
 )
 from sandbox.gmail.mailboxes import Mailboxes
-from sandbox.gmail.server import GmailSandbox
+from sandbox.gmail.server import GmailSandbox, service_account_info
 from sandbox.gmail.switches import Switches
 from sandbox.google.organization import Organization
 
@@ -37,4 +37,5 @@ __all__ = [
     "Switches",
     "generate_mailboxes",
     "harbourline_staff",
+    "service_account_info",
 ]

@@ -5,7 +5,7 @@ The base URL is the first line on standard output. Google's paths are below it (
 :mod:`sandbox.control` under ``/_sandbox/``. The resources there are ``mailboxes`` (every change),
 ``oauth``, ``switches`` and ``quota``::
 
-    curl -X POST $URL/_sandbox/oauth/service_account_info      # the key file
+    curl -X POST $URL/_sandbox/oauth/service_account_info      # the key file, as --write-key
     curl -d '{"user": "ada@harbourline.example", "scopes": ["https://mail.google.com/"]}' \
         $URL/_sandbox/oauth/issue_access_token
     curl -d '{"short_pages": true}' $URL/_sandbox/switches/set
@@ -40,6 +40,7 @@ def main() -> None:
     switches = Switches(user_units=arguments.user_units, quota_scale=arguments.quota_scale)
     sandbox = GmailSandbox(mailboxes, switches=switches, host=arguments.host, port=arguments.port)
     sandbox.latency = arguments.latency
+    sandbox.key_file = arguments.write_key
     sandbox.run_until_interrupted(write_url=arguments.write_url)
 
 
@@ -77,6 +78,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--latency", type=float, default=0.0, help="seconds that every answer takes to come"
+    )
+    parser.add_argument(
+        "--write-key", type=Path, help="file to write the service account's key file into"
     )
     parser.add_argument("--write-url", type=Path, help="file to write the base URL into")
     return parser

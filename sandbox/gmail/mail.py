@@ -265,9 +265,11 @@ class _TextReader(HTMLParser):
 
 def _decoded(raw: bytes, charset: str) -> str:
     try:
-        return raw.decode(charset)
-    except (LookupError, UnicodeDecodeError):
-        return raw.decode("utf-8", "replace")
+        text = raw.decode(charset)
+    except (LookupError, ValueError):  # no such charset, or not what it says
+        text = raw.decode("utf-8", "replace")
+    # Some codecs let half a surrogate pair through, which no JSON can carry.
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _text(value: object) -> str:

@@ -286,9 +286,9 @@ class Mailbox:
         )
 
     def _new_id(self, arrived_ms: int) -> str:
-        """An id out of the time of arrival and chance; within a millisecond it still grows."""
+        """An id out of the time of arrival and chance; within a second it still grows."""
         candidate = (arrived_ms << 20) + self.random.getrandbits(20)
-        if arrived_ms == self._last_id >> 20 and candidate <= self._last_id:
+        if arrived_ms <= self._last_id >> 20 < arrived_ms + 1000 and candidate <= self._last_id:
             candidate = self._last_id + self.random.randint(1, 4096)
         while f"{candidate:016x}" in self.messages:
             candidate += 1

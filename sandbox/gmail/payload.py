@@ -135,8 +135,8 @@ def _body(
 
 
 def _children(part: Part) -> list[Part]:
-    payload = part.get_payload()
-    if not part.is_multipart() or not isinstance(payload, list):
+    payload = part.get_payload() if part.is_multipart() else None
+    if not isinstance(payload, list):
         return []
     return [child for child in payload if isinstance(child, Part)]
 

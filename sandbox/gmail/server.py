@@ -18,7 +18,7 @@ from sandbox.gmail.methods import SCHEMAS, operations
 from sandbox.gmail.quota import Quota, project_rate_limit
 from sandbox.gmail.scopes import CONTENT_SCOPES, SCOPE_LABELS, SCOPE_METADATA, SCOPE_SETTINGS
 from sandbox.gmail.switches import Switches
-from sandbox.google import directory
+from sandbox.google import directory, oauth
 from sandbox.google.api import (
     JSON_TYPE,
     STANDING_HEADERS,
@@ -51,6 +51,15 @@ _STATUS_FAULTS = frozenset({"rate_limited", "server_error", "html", "answer"})
 """Faults that a single call of a batch may have."""
 
 
+def service_account_info(base_url: str) -> dict[str, str]:
+    """The key file of the service account that every Gmail sandbox of this process knows.
+
+    Args:
+        base_url: Of the sandbox that is to be asked for tokens.
+    """
+    return oauth.service_account_info(base_url + TOKEN_PATH)
+
+
 class GmailSandbox(SandboxServer):
     """Serves mailboxes as ``https://gmail.googleapis.com`` would.
 
@@ -67,6 +76,8 @@ class GmailSandbox(SandboxServer):
         oauth: Who may do what.
         switches: Quotas and paging mischief.
         quota: Units spent.
+        key_file: Where to write the service account's key file once the port is open; None writes
+            none.
     """
 
     def __init__(
@@ -82,6 +93,7 @@ class GmailSandbox(SandboxServer):
         self.switches = switches or Switches()
         self.oauth = OAuthServer(mailboxes.organization, DELEGATED_SCOPES)
         self.quota = Quota(self.switches)
+        self.key_file: Path | None = None
         users = directory.Directory(mailboxes.organization, self.switches)
         self._api = GoogleApi(
             [*operations(mailboxes, self.switches), *users.operations()],
@@ -90,6 +102,22 @@ class GmailSandbox(SandboxServer):
             self.quota.charge,
         )
         self._order = Random(7)
+
+    def start(self) -> Self:
+        """Listen and serve, and write the key file where one is asked for.
+
+        Raises:
+            OSError: The port is taken, or the file cannot be written.
+        """
+        super().start()
+        if self.key_file is not None:
+            try:
+                self.key_file.touch(mode=0o600)
+                self.key_file.write_bytes(orjson.dumps(self.service_account_info()) + b"\n")
+            except OSError:
+                self.stop()
+                raise
+        return self
 
     @classmethod
     def from_mbox(
@@ -122,7 +150,7 @@ class GmailSandbox(SandboxServer):
         Args:
             base_url: Where this server is reached. Default: its own address.
         """
-        return self.oauth.service_account_info((base_url or self.base_url) + TOKEN_PATH)
+        return service_account_info(base_url or self.base_url)
 
     def authorized_user_info(
         self, user: str, scopes: Iterable[str] = CONTENT_SCOPES, base_url: str = ""

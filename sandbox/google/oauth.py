@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -33,6 +34,7 @@ PROJECT_ID = "harbourline-sync"
 SERVICE_CLIENT_ID = "104729103572910357291"
 OAUTH_CLIENT_ID = "731294618823-sandbox.apps.googleusercontent.com"
 OAUTH_CLIENT_SECRET = "GOCSPX-sandbox-client-secret"  # noqa: S105  (invented)
+_KEY_ID = secrets.token_hex(20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,39 +92,7 @@ class OAuthServer:
         self._organization = organization
         self._grants: dict[str, Grant] = {}
         self._consents: dict[str, Consent] = {}
-        self._key: RSAPrivateKey | None = None
-        self._key_id = secrets.token_hex(20)
         self._lock = threading.Lock()
-
-    def service_account_info(self, token_uri: str) -> dict[str, str]:
-        """The key file of the service account, as the Cloud console gives it out.
-
-        Args:
-            token_uri: Where its assertions are to be sent.
-        """
-        from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415  (slow)
-            Encoding,
-            NoEncryption,
-            PrivateFormat,
-        )
-
-        private_key = self._private_key().private_bytes(
-            Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
-        )
-        return {
-            "type": "service_account",
-            "project_id": PROJECT_ID,
-            "private_key_id": self._key_id,
-            "private_key": private_key.decode(),
-            "client_email": SERVICE_ACCOUNT_EMAIL,
-            "client_id": SERVICE_CLIENT_ID,
-            "auth_uri": "https://accounts.google.com/o/oauth2/auth",
-            "token_uri": token_uri,
-            "auth_provider_x509_cert_url": "https://www.googleapis.com/oauth2/v1/certs",
-            "client_x509_cert_url": "https://www.googleapis.com/robot/v1/metadata/x509/"
-            + SERVICE_ACCOUNT_EMAIL.replace("@", "%40"),
-            "universe_domain": "googleapis.com",
-        }
 
     def authorized_user_info(
         self, user: str, scopes: Iterable[str], token_uri: str
@@ -247,12 +217,10 @@ class OAuthServer:
             raise TokenError("invalid_grant", "Invalid grant: account not found")
         if read_header.get("alg") != "RS256":
             raise TokenError("invalid_grant", "Invalid JWT: unsupported algorithm.")
-        if read_header.get("kid") not in (None, self._key_id):
+        if read_header.get("kid") not in (None, _KEY_ID):
             raise TokenError("invalid_grant", "Invalid JWT Signature.")
         try:
-            self._private_key().public_key().verify(
-                raw_signature, signed.encode(), PKCS1v15(), SHA256()
-            )
+            _private_key().public_key().verify(raw_signature, signed.encode(), PKCS1v15(), SHA256())
         except InvalidSignature as error:
             raise TokenError("invalid_grant", "Invalid JWT Signature.") from error
         return claims
@@ -302,13 +270,43 @@ class OAuthServer:
         lifetime = max(1, int(self.token_seconds) - 1)
         return {"access_token": token, "expires_in": lifetime, "token_type": "Bearer"}
 
-    def _private_key(self) -> "RSAPrivateKey":
-        from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415  (slow)
 
-        with self._lock:
-            if self._key is None:
-                self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-            return self._key
+def service_account_info(token_uri: str) -> dict[str, str]:
+    """The key file of the service account, as the Cloud console gives it out.
+
+    The key is made once a process; every sandbox in it knows the account.
+
+    Args:
+        token_uri: Where its assertions are to be sent.
+    """
+    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415  (slow)
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+    )
+
+    private_key = _private_key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return {
+        "type": "service_account",
+        "project_id": PROJECT_ID,
+        "private_key_id": _KEY_ID,
+        "private_key": private_key.decode(),
+        "client_email": SERVICE_ACCOUNT_EMAIL,
+        "client_id": SERVICE_CLIENT_ID,
+        "auth_uri": "https://accounts.google.com/o/oauth2/auth",
+        "token_uri": token_uri,
+        "auth_provider_x509_cert_url": "https://www.googleapis.com/oauth2/v1/certs",
+        "client_x509_cert_url": "https://www.googleapis.com/robot/v1/metadata/x509/"
+        + SERVICE_ACCOUNT_EMAIL.replace("@", "%40"),
+        "universe_domain": "googleapis.com",
+    }
+
+
+@cache
+def _private_key() -> "RSAPrivateKey":
+    from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415  (slow)
+
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def _decoded(text: str) -> bytes:

@@ -14,6 +14,7 @@ Handler = Callable[[Asking], Any]
 
 WORK = ("read:jira-work",)
 USER = ("read:jira-user",)
+PROJECT = ("manage:jira-project",)
 CONFIGURATION = ("manage:jira-configuration",)
 BOTH: tuple[Flavour, ...] = ("cloud", "datacenter")
 CLOUD: tuple[Flavour, ...] = ("cloud",)

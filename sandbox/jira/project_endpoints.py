@@ -14,7 +14,7 @@ from sandbox.jira.catalogue import (
     ROLES,
     STATUSES,
 )
-from sandbox.jira.endpoint import CLOUD, CONFIGURATION, Endpoint
+from sandbox.jira.endpoint import CLOUD, CONFIGURATION, PROJECT, Endpoint
 from sandbox.jira.errors import JiraError, bad_request
 from sandbox.jira.model import Field, Group, Person, Project, SecurityLevel, SecurityScheme
 from sandbox.jira.payloads import PROJECT_EXPAND, Payload
@@ -151,6 +151,21 @@ def roles(asking: Asking) -> Payload:
     }
 
 
+def all_roles(asking: Asking) -> list[Payload]:
+    """``role``: the roles that projects cast; to admins."""
+    if not asking.viewer.is_admin:
+        raise JiraError(403, "You do not have permission to view project roles.")
+    return [
+        {
+            "self": asking.make.url(f"role/{one.id}"),
+            "name": one.name,
+            "id": one.id,
+            "description": one.description,
+        }
+        for one in ROLES.values()
+    ]
+
+
 def role(asking: Asking) -> Payload:
     """``project/{project}/role/{role}``: who plays it."""
     found = _administered(asking, hidden=True)
@@ -248,6 +263,17 @@ def project_security_scheme(asking: Asking) -> Payload:
     return _security_scheme(asking, asking.site.security_schemes[found.security_scheme])
 
 
+def security_schemes(asking: Asking) -> Payload:
+    """``issuesecurityschemes``: all of them; to admins."""
+    if not asking.viewer.is_admin:
+        raise JiraError(403, "You do not have permission to view issue security schemes.")
+    schemes = asking.site.security_schemes.values()
+    shown = [_security_scheme(asking, scheme) for scheme in schemes]
+    for payload in shown:
+        del payload["levels"]
+    return {"issueSecuritySchemes": shown}
+
+
 def security_scheme(asking: Asking) -> Payload:
     """``issuesecurityschemes/{scheme}``."""
     return _security_scheme(asking, _administered_scheme(asking))
@@ -317,20 +343,23 @@ def version_page(asking: Asking) -> Payload:
 
 
 def _components(asking: Asking, found: Project) -> list[Payload]:
-    lead = asking.make.lead
-    return [
-        asking.make.component(one)
-        | ({"lead": lead(one.lead)} if one.lead else {})
-        | {
-            "assigneeType": "PROJECT_DEFAULT",
-            "realAssigneeType": "PROJECT_DEFAULT",
-            "isAssigneeTypeValid": False,
+    shown = []
+    for one in asking.site.components.values():
+        if one.project != found.id:
+            continue
+        payload = asking.make.component(one)
+        lead = asking.make.lead(one.lead)
+        kind = "COMPONENT_LEAD" if lead else "PROJECT_DEFAULT"
+        payload |= {"assigneeType": kind, "realAssigneeType": kind}
+        if lead:
+            payload |= {"lead": lead, "assignee": lead, "realAssignee": lead}
+        payload |= {
+            "isAssigneeTypeValid": bool(lead),
             "project": found.key,
             "projectId": found.id,
         }
-        for one in asking.site.components.values()
-        if one.project == found.id
-    ]
+        shown.append(payload if asking.site.is_cloud else payload | {"archived": False})
+    return shown
 
 
 def components(asking: Asking) -> list[Payload]:
@@ -365,6 +394,18 @@ def fields(asking: Asking) -> list[Payload]:
     if asking.site.is_cloud:
         return shown
     return [{name: one[name] for name in one if name != "key"} for one in shown]
+
+
+def field_search(asking: Asking) -> Payload:
+    """``field/search``: page by page, by kind and name."""
+    kinds, query = asking.listing("type"), asking.text("query").lower()
+    values = [
+        {"id": field.id, "name": field.name, "schema": field.schema, "description": ""}
+        for field in FIELDS.values()
+        if (not kinds or ("custom" if field.custom else "system") in kinds)
+        and query in field.name.lower()
+    ]
+    return asking.page_bean(values, "field/search")
 
 
 def statuses(asking: Asking) -> list[Payload]:
@@ -459,13 +500,16 @@ ENDPOINTS = (
     Endpoint("GET", "project/{project}/role/{role}", role),
     Endpoint("GET", "project/{project}/securitylevel", security_levels),
     Endpoint("GET", "project/{project}/issuesecuritylevelscheme", project_security_scheme),
-    Endpoint("GET", "issuesecurityschemes/{scheme}", security_scheme),
+    Endpoint("GET", "role", all_roles, CONFIGURATION),
+    Endpoint("GET", "issuesecurityschemes", security_schemes, PROJECT),
+    Endpoint("GET", "issuesecurityschemes/{scheme}", security_scheme, PROJECT),
     Endpoint("GET", "issuesecurityschemes/{scheme}/members", level_members, CONFIGURATION, CLOUD),
     Endpoint("GET", "project/{project}/versions", versions, anonymous=True),
     Endpoint("GET", "project/{project}/version", version_page, anonymous=True),
     Endpoint("GET", "project/{project}/components", components, anonymous=True),
     Endpoint("GET", "project/{project}/component", component_page, flavours=CLOUD, anonymous=True),
     Endpoint("GET", "field", fields, anonymous=True),
+    Endpoint("GET", "field/search", field_search, flavours=CLOUD),
     Endpoint("GET", "status", statuses, anonymous=True),
     Endpoint("GET", "statuscategory", categories, anonymous=True),
     Endpoint("GET", "priority", priorities, anonymous=True),

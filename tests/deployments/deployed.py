@@ -193,6 +193,13 @@ def pause_schedules(client: SyncPrefectClient) -> None:
             client.update_deployment_schedule(deployment.id, schedule.id, active=False)
 
 
+def resume(client: SyncPrefectClient) -> None:
+    """Starts Slack's deployments, which are paused for as long as nobody has saved a block."""
+    for name in (NAME, RESCAN):
+        client.resume_deployment(client.read_deployment_by_name(name).id)
+    pause_schedules(client)
+
+
 def save_block(client: SyncPrefectClient, name: str, token: str) -> None:
     """Saves Slack credentials as the UI does."""
     block_type = client.read_block_type_by_slug("data-getters-slack")

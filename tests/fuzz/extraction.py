@@ -28,6 +28,7 @@ _HONEST_EVERY: Final = 100
 _OUTCOMES: Final = {
     "damaged": "damaged",
     "crashed": "process crashed",
+    "gave up": "process gave up",
     "longer than": "process stopped: time",
     "memory": "process stopped: memory",
     "password": "password",

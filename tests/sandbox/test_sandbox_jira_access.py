@@ -1,7 +1,10 @@
 """Who gets into the Jira sandbox, and who sees what there."""
 
+from pathlib import Path
+
 import pytest
 from jira_clients import JiraClient, basic, client_of, gateway_client
+from jira_conformance import Seen, accessible_resources
 
 from sandbox.jira import (
     ADMIN_TOKEN,
@@ -81,6 +84,26 @@ def test_a_missing_scope_is_refused_where_it_is_needed(harbourline: JiraSandbox)
 def test_the_site_tells_everybody_its_cloud_id(harbourline: JiraSandbox) -> None:
     answer = JiraClient(harbourline, "").raw("GET", "/_edge/tenant_info")
     assert answer.json == {"cloudId": harbourline.site.cloud_id}
+
+
+def test_an_oauth_app_is_told_its_sites(jira_specs: Path, harbourline: JiraSandbox) -> None:
+    path = "/oauth/token/accessible-resources"
+    found = JiraClient(harbourline, f"Bearer {OAUTH_TOKEN}").raw("GET", path).json
+    assert found[0]["id"] == harbourline.site.cloud_id
+    assert "read:jira-work" in found[0]["scopes"]
+    assert list(Seen().learn(accessible_resources(jira_specs)).differences(found)) == []
+    assert JiraClient(harbourline, "").raw("GET", path).status == 401
+
+
+def test_people_are_found_by_name_and_by_the_address_they_show(jira: JiraSandbox) -> None:
+    client = client_of(jira)
+    for query in ("ada", "byr", "ada byron", "ada@acme"):
+        assert [one["displayName"] for one in client.get("user/search", query=query)] == [
+            "Ada Byron"
+        ]
+    jira.site.set_person("ada", email_visible=False)
+    assert client.get("user/search", query="ada@acme") == []
+    assert client.refused("user/search").status == 400
 
 
 def test_a_token_of_somebody_who_left_is_dead(jira: JiraSandbox) -> None:

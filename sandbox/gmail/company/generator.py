@@ -131,6 +131,8 @@ class _Company:
             (1, self._spam),
             (1, self._draft),
         )
+        for _, scene in scenes:  # each kind once, also in a small company
+            self._take(scene())
         chosen = [scene for weight, scene in scenes for _ in range(weight)]
         while self._count < self._messages:
             short = self._messages - self._count < 12
@@ -143,7 +145,7 @@ class _Company:
         """Keep mails as long as there is room; of a conversation, its beginning."""
         for dispatch in dispatches:
             if not dispatch.copies:
-                continue
+                return  # nobody here has it, or who would write has left
             if not always and self._count + dispatch.copies > self._messages:
                 return
             self._count += dispatch.copies
@@ -162,6 +164,8 @@ class _Company:
         here = [p.email for p in receivers if p.email in self._here and p.email not in gone]
         own = sender.email if sender is not None and sender.email in self._here else ""
         others = tuple(address for address in dict.fromkeys(here) if address != own)
+        if own in gone:
+            own, others = "", ()
         return _Dispatch(date, self._numbers, raw, own, others, kind)
 
     def _letter(self, letter: Letter) -> _Dispatch:
@@ -389,7 +393,7 @@ class _Company:
             labels.remove(ids.UNREAD)
         if age > 10 * DAY and random.random() < 0.3:
             labels.remove(ids.INBOX)
-        if age < 25 * DAY and dispatch.kind in ("newsletter", "notice") and random.random() < 0.05:
+        if age < 25 * DAY and dispatch.kind in ("newsletter", "notice") and random.random() < 0.25:
             labels = [ids.TRASH, *(label for label in labels if label != ids.INBOX)]
         if dispatch.kind == "letter":
             if random.random() < 0.03:

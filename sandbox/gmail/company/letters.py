@@ -74,7 +74,7 @@ def write_letter(letter: Letter, random: Random) -> bytes:
     program = program_of(letter.sender)
     letter.message_id = _message_id(letter, program, random)
     head = [
-        *_program_headers(program),
+        *_program_headers(program, letter.subject.removeprefix("Re: ")),
         ("Date", format_datetime(datetime.fromtimestamp(letter.date, UTC))),
         ("Message-ID", letter.message_id),
         ("Subject", compose.words(letter.subject)),
@@ -191,7 +191,11 @@ def _attribution(letter: Letter, program: Program) -> str:
     who = f"{letter.sender.name} <{letter.sender.email}>"
     if program == "apple":
         return f"On {moment.day} {moment:%b %Y}, at {moment:%H:%M}, {who} wrote:"
-    return f"On {moment:%a, %b} {moment.day}, {moment:%Y} at {moment:%I:%M %p} {who} wrote:"
+    # Gmail writes a narrow no-break space before AM and PM, as CLDR 42 has it.
+    gap = "\u202f" if program == "gmail" else " "
+    hour = moment.hour % 12 or 12
+    clock = f"{hour}:{moment:%M}{gap}{moment:%p}"
+    return f"On {moment:%a, %b} {moment.day}, {moment:%Y} at {clock} {who} wrote:"
 
 
 def _outlook_block(letter: Letter) -> str:
@@ -215,10 +219,10 @@ def _paragraphs(body: str, program: Program) -> str:
     return "\n".join(lines)
 
 
-def _program_headers(program: Program) -> list[tuple[str, str]]:
+def _program_headers(program: Program, topic: str) -> list[tuple[str, str]]:
     if program == "outlook":
         return [
-            ("Thread-Topic", "AQHbOmTq"),
+            ("Thread-Topic", compose.words(topic)),
             ("Accept-Language", "en-GB, en-US"),
             ("X-MS-Has-Attach", ""),
         ]

@@ -19,7 +19,8 @@ def paper(name: str, words: Words) -> Attachment:
         words.fill("Amount: $money, due within $minutes days"),
     ]
     lines += [
-        words.fill(f"{number}. $count passengers, $pct more than before") for number in (1, 2)
+        words.fill(f"{number}. $count{number} passengers, $pct{number} more than before")
+        for number in (1, 2)
     ]
     return document(name, lines)
 

@@ -127,3 +127,17 @@ def answer_garbage(content: bytes, about: Circumstances) -> str:
             continue
     time.sleep(60)
     return tempfile.gettempdir()
+
+
+def answer_nonsense(content: bytes, about: Circumstances) -> str:
+    """Says by the protocol what makes no sense, for instance `reason: {}` and a text beside it."""
+    from exporters.extraction.messages import send  # noqa: PLC0415 (as whoever took it over)
+
+    for descriptor in range(3, 20):
+        try:
+            with os.fdopen(os.dup(descriptor), "wb") as stream:
+                send(stream, json.loads(content), b"\xff\xfe text")
+        except (OSError, ValueError):
+            continue
+    time.sleep(60)
+    return ""

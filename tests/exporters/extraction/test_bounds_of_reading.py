@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -14,6 +15,7 @@ import pytest
 
 from exporters.extraction import Extracted, ExtractionSettings, Extractor
 
+ROOT = Path(__file__).resolve().parents[3]
 ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="Linux has this limit")
 
 
@@ -41,12 +43,45 @@ def test_a_reader_that_fails_costs_the_one_file(strict: Extractor, how: str, rea
     assert_reads_on(strict)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "{}",
+        '{"reason": {"a": 1}, "peak_memory": "much", "truncated": []}',
+        '{"reason": "", "peak_memory": 1e400, "is_last": 7}',
+        '{"peak_memory": ' + "9" * 4_000 + "}",
+        "[" * 3_000 + "]" * 3_000,
+    ],
+)
+def test_a_process_that_was_taken_over_cannot_make_its_parent_fail(answer: str) -> None:
+    readers = {"application/x-answer-nonsense": "misbehaving_readers:answer_nonsense"}
+    with Extractor(ExtractionSettings(seconds=2, workers=1), readers=readers) as extractor:
+        found = misread(extractor, "answer-nonsense", answer.encode())
+        assert (found.text is None) == bool(found.reason)
+        if found.text:
+            found.text.encode("utf-8")
+    with Extractor(ExtractionSettings(workers=1)) as extractor:
+        assert_reads_on(extractor)
+
+
 @pytest.mark.parametrize("how", ["sleep", "spin"])
 def test_a_reader_that_does_not_come_to_an_end_is_stopped(impatient: Extractor, how: str) -> None:
     begun = time.monotonic()
     assert misread(impatient, how).reason == "Reading the file took longer than 3 seconds."
     assert time.monotonic() - begun < 3 + 5
     assert_reads_on(impatient)
+
+
+def test_the_alarm_of_a_process_without_a_parent_rings_only_while_it_reads() -> None:
+    code = (
+        "import signal; from exporters.extraction import confinement as c; "
+        "left = lambda: signal.getitimer(signal.ITIMER_REAL)[0] > 0; "
+        "c.allow_seconds(30); print(left()); c.stop_the_alarm(); print(left())"
+    )
+    if not hasattr(signal, "alarm"):
+        pytest.skip("POSIX has alarms")
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=ROOT)
+    assert told.stdout.split() == [b"True", b"False"]
 
 
 def test_a_text_is_cut_with_a_flag(strict: Extractor) -> None:

@@ -2,14 +2,19 @@
 
 import hashlib
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from made_files import docx
 
 from documents.errors import ConfigurationError
 from documents.settings import load_settings
 from exporters.extraction import Extracted, ExtractionSettings, Extractor, extract_text
 from exporters.extraction.settings import SECTION
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def pid_after(extractor: Extractor, content: bytes, name: str | None = None) -> str | None:
@@ -98,8 +103,6 @@ def test_without_the_libraries_a_file_says_what_to_install(tmp_path: Path) -> No
         "def read(content, about):\n"
         "    return read_docx(content, about)\n"
     )
-    import sys  # noqa: PLC0415 (to show the process where that module lies)
-
     sys.path.append(str(tmp_path))
     try:
         readers = {"application/x-docx": "without_mammoth:read"}
@@ -111,6 +114,19 @@ def test_without_the_libraries_a_file_says_what_to_install(tmp_path: Path) -> No
         "Reading a Word document needs the library mammoth: "
         "pip install 'prefect-data-getters[attachments]'."
     )
+
+
+def test_the_process_that_asks_loads_no_library_that_reads_files() -> None:
+    code = (
+        "import sys; from exporters.extraction import extract_text, may_have_text; "
+        "print(extract_text(sys.stdin.buffer.read(), name='a.docx', mime_type=None).text); "
+        "print(sorted(set(sys.modules) & {'kreuzberg', 'mammoth', 'pypdfium2', 'pptx', 'lxml', "
+        "'html_to_markdown', 'icalendar', 'charset_normalizer'}))"
+    )
+    asked = subprocess.run(
+        [sys.executable, "-c", code], input=docx(), capture_output=True, cwd=ROOT, check=True
+    )
+    assert asked.stdout.decode().splitlines() == ["Hello from Word", "[]"]
 
 
 def test_a_process_that_cannot_be_started_is_a_fault_of_the_machine(

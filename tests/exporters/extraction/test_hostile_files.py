@@ -141,6 +141,11 @@ class TestXml:
             assert "longer than" not in found.reason, tag
         assert read(extractor, docx()).text == "Hello from Word"
 
+    def test_tags_that_are_never_closed_take_no_time(self, strict: Extractor) -> None:
+        for tag in ("<img ", "<img 'a' ", '<img "', "<!--", "<a href='"):
+            found = read(strict, b"<html><body>words " + tag.encode() * 100_000, "html")
+            assert "longer than" not in found.reason, tag
+
     def test_a_row_of_open_comments_takes_no_time(self, extractor: Extractor) -> None:
         found = read(extractor, b"<!-- --> " * 400 + b"no page", "text")
         assert found.text is not None
@@ -150,17 +155,15 @@ class TestPdf:
     def test_a_stream_that_unpacks_to_more_than_the_memory_costs_the_one_file(
         self, strict: Extractor
     ) -> None:
-        bomb = pdf(squeezed_zeros(700_000_000), filter=b"/FlateDecode")
+        bomb = pdf(squeezed_zeros(500_000_000), filter=b"/FlateDecode")
         assert len(bomb) < 1_000_000
-        found = read(strict, bomb, "pdf")
-        assert found.text is None
-        assert found.reason
+        assert "memory" in reason_of(strict, bomb, "pdf")
         assert read(strict, docx()).text == "Hello from Word"
 
     def test_a_stream_packed_many_times_over_costs_the_one_file(self, strict: Extractor) -> None:
         import zlib  # noqa: PLC0415 (here only)
 
-        stream = squeezed_zeros(300_000_000)
+        stream = squeezed_zeros(100_000_000)
         for _ in range(2):
             stream = zlib.compress(stream, 9)
         found = read(strict, pdf(stream, filter=b"[/FlateDecode /FlateDecode /FlateDecode]"), "pdf")
@@ -203,11 +206,19 @@ class TestMails:
 
     def test_parts_nested_without_end_cost_the_one_file(self, extractor: Extractor) -> None:
         deep = b"From: a@b.example\nSubject: deep\nMIME-Version: 1.0\n"
-        for level in range(3_000):
+        for level in range(1_200):
             deep += b'Content-Type: multipart/mixed; boundary="%d"\n\n--%d\n' % (level, level)
         found = read(extractor, deep, "eml")
         assert (found.text is None) == bool(found.reason)
         assert read(extractor, docx()).text == "Hello from Word"
+
+    def test_a_mail_of_a_thousand_parts_is_read(self, strict: Extractor) -> None:
+        part = b"--x\nContent-Type: multipart/alternative; boundary=y\n\n--y\n\nwords\n--y--\n"
+        head = b"From: a@b.example\nSubject: many\nMIME-Version: 1.0\n"
+        content = head + b"Content-Type: multipart/mixed; boundary=x\n\n" + part * 1_000
+        found = read(strict, content, "eml")
+        assert found.text is not None
+        assert found.text.startswith("# many")
 
     def test_a_bomb_as_an_attachment_costs_itself_alone(self, extractor: Extractor) -> None:
         bomb = docx(more={"word/media/image1.bin": bytes(50_000_000)})
@@ -236,7 +247,7 @@ class TestNames:
             )
 
     def test_a_strange_name_is_no_trouble(self, extractor: Extractor) -> None:
-        for name in ("\ud800.docx", "a\0b.docx", "x" * 10_000 + ".docx", "../../a.docx", ""):
+        for name in ("\ud800.docx", "a\0b.docx", "x" * 1_000_000 + ".docx", "../../a.docx", ""):
             assert extractor.extract(docx(), name=name, mime_type="\ud800;;=").text
 
 

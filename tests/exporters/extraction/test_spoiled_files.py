@@ -41,7 +41,7 @@ def assert_bounded(extractor: Extractor, content: bytes, name: str | None) -> Ex
     found = extractor.extract(content, name=name, mime_type=None)
     assert time.monotonic() - begun < extractor.settings.seconds + 5
     assert (found.text is None) == bool(found.reason)
-    assert "crashed" not in found.reason
+    assert "The library that reads such files" not in found.reason
     if found.text is not None:
         found.text.encode("utf-8")
         assert "\0" not in found.text

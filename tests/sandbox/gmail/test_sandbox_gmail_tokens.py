@@ -25,7 +25,7 @@ from google.oauth2.credentials import Credentials
 from google.oauth2.service_account import Credentials as ServiceAccountCredentials
 from sandbox_clients import RawAnswer, control, raw
 
-from sandbox.gmail import GmailSandbox, Mailboxes
+from sandbox.gmail import GmailSandbox, Mailboxes, service_account_info
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
@@ -77,6 +77,12 @@ def test_google_s_own_library_gets_a_token_for_any_person(gmail: GmailSandbox) -
         answer = session.get(f"{gmail.base_url}/gmail/v1/users/{address}/profile")
         assert answer.json()["emailAddress"] == BOB
     assert gmail.requests.count("token") == 1
+
+
+def test_the_key_file_can_be_had_before_the_server_is_asked(gmail: GmailSandbox) -> None:
+    info = service_account_info(gmail.base_url)
+    assert info == gmail.service_account_info() == gmail.service_account_info(gmail.base_url)
+    assert info["token_uri"] == f"{gmail.base_url}/token"
 
 
 def test_google_s_own_library_refreshes_a_person_s_own_consent(gmail: GmailSandbox) -> None:
@@ -179,7 +185,8 @@ def test_a_service_account_by_itself_has_no_mailbox(gmail: GmailSandbox) -> None
 def test_a_run_outlives_its_access_token(gmail: GmailSandbox, mailboxes: Mailboxes) -> None:
     for number in range(4):
         mailboxes.write("x@out.example", [BOB], f"Mail {number}", "Text")
-    gmail.after("messages.get", 2, gmail.oauth.expire_access_tokens)
+    expiry = {"operation": "messages.get", "count": 2, "resource": "oauth"}
+    control(gmail, "after", {**expiry, "call": "expire_access_tokens"})
     session = AuthorizedSession(service_account(gmail, BOB))  # type: ignore[no-untyped-call]
     base = f"{gmail.base_url}/gmail/v1/users/me/messages"
     for item in session.get(base).json()["messages"]:

@@ -24,6 +24,28 @@ def test_every_call_is_answered_under_its_own_name(bob: Caller, keys: list[str])
     assert shown == {f"<response-item{n}>": (200, key) for n, key in enumerate(keys)}
 
 
+def test_a_batch_of_google_s_python_client_is_understood(bob: Caller) -> None:
+    """With its headers, line ends and Content-IDs; ids with blanks come back as they were."""
+    limit = "===============4172396154239017=="
+    name = "b29c5de2-0db4-490b-b421-6a51b598bd22 + 1"
+    part = (
+        "Content-Type: application/http\nMIME-Version: 1.0\nContent-Transfer-Encoding: binary\n"
+        f"Content-ID: <{name}>\n\nGET {BASE}profile?alt=json HTTP/1.1\nContent-Type: "
+        "application/json\nMIME-Version: 1.0\naccept-encoding: gzip, deflate\nHost: localhost\n\n"
+    )
+    answer = raw(
+        bob.sandbox,
+        "/batch",
+        f"--{limit}\n{part}\n--{limit}--",
+        token=bob.token,
+        content_type=f'multipart/mixed; boundary="{limit}"',
+    )
+    assert answer.status == 200
+    assert f"Content-ID: <response-{name}>".encode() in answer.body
+    assert b"HTTP/1.1 200 OK\r\n" in answer.body
+    assert b'"emailAddress": "bob@acme.example"' in answer.body
+
+
 def test_answers_come_in_any_order_unless_told_otherwise(bob: Caller, keys: list[str]) -> None:
     paths = [f"{BASE}messages/{keys[n % 5]}?format=minimal" for n in range(40)]
     names = [f"<response-item{n}>" for n in range(40)]
