@@ -32,6 +32,7 @@ _DATA_CENTER_PAGE: Final = 1000
 """Data Center gives no more in one page of a search (`jira.search.views.default.max`)."""
 
 _DIRECTORY_PAGE: Final = 200
+_BROWSE: Final = "BROWSE_PROJECTS"
 
 
 class SearchPage(NamedTuple):
@@ -85,15 +86,15 @@ class JiraClient:
         """The account whose credential is used."""
         return as_object(self._get("myself", name="the account"))
 
-    def my_permissions(self, *names: str, project_id: str | None = None) -> dict[str, bool]:
-        """Which of some permissions the account has, in a project or everywhere."""
-        answer = self._get(
-            "mypermissions",
-            params={"permissions": ",".join(names), "projectId": project_id},
-            name="the account's permissions",
-        )
-        granted = as_object(answer).get("permissions") or {}
-        return {name: bool((granted.get(name) or {}).get("havePermission")) for name in names}
+    def may_browse(self, project_id: str) -> bool:
+        """Whether the account may see a project's issues, as far as that depends on the project."""
+        params = {"permissions": _BROWSE, "projectId": project_id}
+        try:
+            answer = self._get("mypermissions", params=params, name="the account's permissions")
+        except NotFoundError:
+            return False
+        granted = as_object(as_object(answer).get("permissions")).get(_BROWSE)
+        return bool(as_object(granted).get("havePermission"))
 
     def projects(self) -> Iterator[dict[str, Any]]:
         """The projects that the account can see, archived ones too."""

@@ -94,6 +94,14 @@ class ProjectSync:
         cursor = dict(cursor) if cursor else {}
         circles = [Narrow(*one) for one in cursor.get("circles") or ()]
         yield from self._memberships(circles)
+        if not self._client.may_browse(str(self._project["id"])):
+            # Who administers a project sees it in lists and finds it empty.
+            yield Withheld(
+                f"The account may not browse {self._project.get('key')}. Give it *Browse "
+                "Projects* there; what was synced of it stays.",
+                everything=True,
+            )
+            return
         if not self._scope.is_whole:
             yield from self._part(cursor, circles)
         elif cursor.get("scope") or "since" not in cursor:
@@ -178,7 +186,8 @@ class ProjectSync:
             for change in self._window(self._all, None):
                 if not isinstance(change, int):
                     yield change
-            yield from self._moved_readers({"access": None})
+            # Nor does a mark that was lost tell by which rules their readers were worked out.
+            yield from self._moved_readers(cursor if page else {"access": None})
             yield from self._inner_circles(circles)
         yield Complete(full=True)
         yield Checkpoint(self._cursor(since, circles, swept=self._now()))
