@@ -23,10 +23,12 @@ from exporters.errors import NotFoundError, PermissionDeniedError
 from exporters.jira.client import JiraClient
 from exporters.jira.people import (
     ADMINISTER,
+    NO_SCOPE,
     SOURCE,
     GroupRef,
     JiraDirectory,
     account_id,
+    cause,
     person_principal,
 )
 
@@ -237,12 +239,6 @@ class ProjectAccess:
         return [list(narrow) for narrow in found[:_MOST_NARROW]]
 
     @property
-    def issue_fields(self) -> list[str]:
-        """The fields of an issue that decide who may read it."""
-        named = {name for one in self._all() for name in one.of_issue}
-        return sorted({*named, "security", "issuerestriction", "attachment"})
-
-    @property
     def signature(self) -> str:
         """Changes when what stands in documents has to be worked out anew; empty if nothing does.
 
@@ -265,7 +261,7 @@ class ProjectAccess:
         lacking = {right for one in self._all() for right in one.lacking}
         lacking |= {right for one in self._roles.values() for right in one.lacking}
         lacking |= self._directory.lacks | self._levels_lacking
-        if not lacking or (self._readable_by and lacking == {ADMINISTER_PROJECTS}):
+        if not lacking or (self._readable_by and lacking <= {ADMINISTER_PROJECTS, NO_SCOPE}):
             return ""
         return (
             "Who may read these issues could not be read whole, so some or all people will not "
@@ -280,11 +276,13 @@ class ProjectAccess:
     def _project_readers(self) -> Readers:
         try:
             return self._resolved(self._client.browse_holders(self._project_id))
-        except (PermissionDeniedError, NotFoundError):
-            return Readers(self._readable_by, lacking=frozenset({ADMINISTER_PROJECTS}))
+        except (PermissionDeniedError, NotFoundError) as error:
+            return Readers(
+                self._readable_by, lacking=frozenset({cause(error, ADMINISTER_PROJECTS)})
+            )
 
     def _level_readers(self) -> dict[str, Readers]:
-        if ADMINISTER_PROJECTS in self._project.lacking:
+        if {ADMINISTER_PROJECTS, NO_SCOPE} & self._project.lacking:
             return {}
         try:
             scheme, levels = self._client.security_levels(self._project_id)
@@ -296,8 +294,9 @@ class ProjectAccess:
             identifier = str(level.get("id") or "")
             try:
                 holders = self._client.level_holders(str(scheme), identifier)
-            except PermissionDeniedError:
-                found[identifier] = self._named_level(level, ADMINISTER)
+            except PermissionDeniedError as error:
+                reason = cause(error, ADMINISTER)
+                found[identifier] = self._named_level(level, reason)
             except NotFoundError:
                 reason = NO_MEMBERS.format(name=level.get("name") or identifier)
                 found[identifier] = self._named_level(level, reason)
@@ -361,7 +360,7 @@ class ProjectAccess:
         """Everybody with access to a product; without one, to any."""
         applications = self._directory.application_groups
         if applications is None:
-            found.lacking.add(ADMINISTER)
+            found.lacking.add(self._directory.applications_lacking)
             return
         for key, refs in applications.items():
             if product in {"", key}:
@@ -382,8 +381,8 @@ class ProjectAccess:
                     self._add_actor(found, actor)
             except NotFoundError:
                 found.lacking.clear()
-            except PermissionDeniedError:
-                found.lacking.add(ADMINISTER_PROJECTS)
+            except PermissionDeniedError as error:
+                found.lacking.add(cause(error, ADMINISTER_PROJECTS))
             self._roles[role_id] = found.readers()
         return self._roles[role_id]
 

@@ -1,15 +1,23 @@
 """The wire to Jira's REST API, Cloud (version 3) and Data Center (version 2): paging, batches."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote
 
-from exporters.errors import DataVolumeError, InvalidDataError, NotFoundError, TransientError
+from exporters.errors import (
+    AuthenticationError,
+    DataVolumeError,
+    InvalidDataError,
+    NotFoundError,
+    PermissionDeniedError,
+    TransientError,
+)
 from exporters.jira.answers import as_object, as_objects, items_of
 from exporters.jira.auth import Credential
-from exporters.jira.errors import PAGE_LOST
+from exporters.jira.errors import PAGE_LOST, SCOPE_LACKING
 from exporters.jira.fields import epoch_ms
 from exporters.jira.jql import changed_jql
 from exporters.jira.settings import JiraSettings
@@ -24,6 +32,7 @@ _DATA_CENTER_PAGE: Final = 1000
 """Data Center gives no more in one page of a search (`jira.search.views.default.max`)."""
 
 _DIRECTORY_PAGE: Final = 200
+_BROWSE: Final = "BROWSE_PROJECTS"
 
 
 class SearchPage(NamedTuple):
@@ -68,7 +77,8 @@ class JiraClient:
             return self._wire.http
 
     def _get(self, path: str, **options: Any) -> Any:
-        return self._http.get(self._api + path, **options).body
+        with _scopes_told(str(options.get("name"))):
+            return self._http.get(self._api + path, **options).body
 
     # --- who and where ------------------------------------------------------------------------
 
@@ -76,15 +86,15 @@ class JiraClient:
         """The account whose credential is used."""
         return as_object(self._get("myself", name="the account"))
 
-    def my_permissions(self, *names: str, project_id: str | None = None) -> dict[str, bool]:
-        """Which of some permissions the account has, in a project or everywhere."""
-        answer = self._get(
-            "mypermissions",
-            params={"permissions": ",".join(names), "projectId": project_id},
-            name="the account's permissions",
-        )
-        granted = as_object(answer).get("permissions") or {}
-        return {name: bool((granted.get(name) or {}).get("havePermission")) for name in names}
+    def may_browse(self, project_id: str) -> bool:
+        """Whether the account may see a project's issues, as far as that depends on the project."""
+        params = {"permissions": _BROWSE, "projectId": project_id}
+        try:
+            answer = self._get("mypermissions", params=params, name="the account's permissions")
+        except NotFoundError:
+            return False
+        granted = as_object(as_object(answer).get("permissions")).get(_BROWSE)
+        return bool(as_object(granted).get("havePermission"))
 
     def projects(self) -> Iterator[dict[str, Any]]:
         """The projects that the account can see, archived ones too."""
@@ -322,13 +332,14 @@ class JiraClient:
             # Below the address we use, which need not be the one that Jira thinks it has.
             address = str(attachment.get("content") or "")
             path = address.removeprefix(self.site().url + "/")
-        return self._http.download(
-            path,
-            max_bytes=max_bytes,
-            expected_type=str(attachment.get("mimeType") or ""),
-            name="an attachment",
-            item=identifier,
-        )
+        with _scopes_told("an attachment"):
+            return self._http.download(
+                path,
+                max_bytes=max_bytes,
+                expected_type=str(attachment.get("mimeType") or ""),
+                name="an attachment",
+                item=identifier,
+            )
 
     # --- who may read -------------------------------------------------------------------------
 
@@ -449,7 +460,8 @@ class JiraClient:
         prefix = "rest/agile/1.0/" if agile else self._api
         while True:
             asked = {**params, "startAt": start, "maxResults": size}
-            body = as_object(self._http.get(prefix + path, params=asked, name=name).body)
+            with _scopes_told(name):
+                body = as_object(self._http.get(prefix + path, params=asked, name=name).body)
             items = items_of(body, key, name)
             yield from items
             start += len(items)
@@ -460,6 +472,20 @@ class JiraClient:
                 return
             if total is None and body.get("isLast") is None and len(items) < size:
                 return
+
+
+@contextmanager
+def _scopes_told(name: str) -> Iterator[None]:
+    """Tells a token that lacks a scope from one that is refused: Atlassian says 401 to both."""
+    try:
+        yield
+    except AuthenticationError as error:
+        if SCOPE_LACKING not in str(error):
+            raise
+        raise PermissionDeniedError(
+            f"The Jira token lacks the scope for {name}.",
+            hint="Make a token with the scopes that docs/sources/jira.md lists.",
+        ) from error
 
 
 def _may_be_too_much(error: TransientError) -> bool:

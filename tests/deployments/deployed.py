@@ -188,8 +188,7 @@ class Deployed:
 
 def pause_schedules(client: SyncPrefectClient) -> None:
     """Lets no schedule make a run, as a person does it in the UI."""
-    for name in (NAME, RESCAN):
-        deployment = client.read_deployment_by_name(name)
+    for deployment in client.read_deployments():
         for schedule in deployment.schedules:
             client.update_deployment_schedule(deployment.id, schedule.id, active=False)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from jira_samples import MakeExporter, documents, sync_all
+from langchain_core.documents import Document
 
 from exporters.jira.payloads import is_restricted
 from sandbox.jira.company import generate_site
@@ -54,14 +55,11 @@ def test_everybody_finds_exactly_the_issues_and_comments_that_jira_shows_them(
             if may & set(comment.metadata["access"]):
                 assert viewer.may_see(issue)
                 assert viewer.may_read(entry, site.projects[issue.project])
+    assert_no_restricted_words(company, issues)
 
 
-def test_no_words_of_a_restricted_comment_are_in_an_issue(
-    company: JiraSandbox, exporter_of: MakeExporter, stores: Stores
-) -> None:
+def assert_no_restricted_words(company: JiraSandbox, issues: dict[str, Document]) -> None:
     site = company.site
-    sync_all(exporter_of(company), stores, "first")
-    issues = documents(stores)
     for issue in (site.issues[int(key)] for key in issues):
         project = site.projects[issue.project]
         fields = {"project": {"projectTypeKey": project.type}}

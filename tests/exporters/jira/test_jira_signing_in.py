@@ -1,7 +1,7 @@
 """Each way of signing in works, and a wrong one says what to do."""
 
 import pytest
-from jira_samples import HandClock, MakeExporter, documents, project, settings_for, sync
+from jira_samples import HandClock, MakeExporter, documents, project, settings_for, sync, sync_all
 
 from documents.errors import ConfigurationError
 from exporters.changes import Listed, Upsert
@@ -11,7 +11,8 @@ from exporters.jira.exporter import JiraExporter
 from exporters.jira.settings import JiraSelection
 from sandbox.faults import Fault
 from sandbox.jira.server import JiraSandbox
-from sandbox.jira.tokens import EXPIRED_TOKEN, SYNC_EMAIL
+from sandbox.jira.tokens import EXPIRED_TOKEN, NARROW_TOKEN, SYNC_EMAIL
+from tasks.results import PartitionOutcome
 from tasks.stores import Stores
 
 
@@ -61,6 +62,18 @@ def test_an_oauth_client_gets_a_token_and_a_new_one_when_that_is_refused(
 
 
 _SCOPES = ("read:jira-work", "read:jira-user", "manage:jira-configuration")
+
+
+def test_a_token_without_a_scope_reads_issues_and_says_what_is_missing(
+    jira: JiraSandbox, stores: Stores, clock: HandClock
+) -> None:
+    jira.site.create_issue("TEA", "Kettle", reporter="bob")
+    exporter = JiraExporter(NARROW_TOKEN, settings=settings_for(jira, boards=False), now=clock.now)
+    results = sync_all(exporter, stores, "first")
+    assert len(documents(stores)) == 1
+    assert results["TEA"].outcome is PartitionOutcome.ATTENTION
+    assert "the token lacks a scope" in results["TEA"].message
+    exporter.close()
 
 
 def test_an_expired_token_says_how_to_get_another(jira: JiraSandbox, clock: HandClock) -> None:
