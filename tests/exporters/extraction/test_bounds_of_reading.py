@@ -157,11 +157,19 @@ def test_the_process_reaches_no_network(strict: Extractor) -> None:
         server.settimeout(0)
         with pytest.raises(BlockingIOError):
             server.accept()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        assert misread(strict, "datagram", str(port).encode()).text == "datagram: PermissionError"
+        listener.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            listener.recv(10)
 
 
 @ON_LINUX
 def test_the_process_starts_no_other_and_signals_none(strict: Extractor) -> None:
     assert misread(strict, "spawn").text == "spawn: PermissionError"
+    assert misread(strict, "fork").text == "fork: PermissionError"
     assert misread(strict, "signal-parent").text == "signal: PermissionError"
 
 
