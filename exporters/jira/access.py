@@ -39,6 +39,7 @@ NO_MEMBERS: Final = (
 )
 
 _OF_THE_ISSUE: Final = frozenset({"reporter", "assignee"})
+_NOT_IN_JIRA: Final = frozenset({"customer", "app"})
 _MOST_NARROW: Final = 100
 """Narrower circles of a project that a cursor remembers."""
 
@@ -200,9 +201,26 @@ class ProjectAccess:
             for person in value if isinstance(value, list) else [value]:
                 if not isinstance(person, Mapping) or person.get("active") is False:
                     continue
-                if principal := person_principal(person, self._connection):
+                principal = person_principal(person, self._connection)
+                if principal and self._uses_jira(person, principal, fields):
                     found.add(principal)
         return found
+
+    def _uses_jira(
+        self, person: Mapping[str, Any], principal: str, fields: Mapping[str, Any]
+    ) -> bool:
+        """Whether somebody is no mere customer of a portal.
+
+        The portal shows customers their request, and not its history, notes of work and internal
+        files, which are in the documents too.
+        """
+        if person.get("accountType") in _NOT_IN_JIRA:
+            return False
+        project = fields.get("project")
+        kind = project.get("projectTypeKey") if isinstance(project, Mapping) else None
+        if self._client.site().is_cloud or kind != "service_desk":
+            return True
+        return principal in self._directory.with_jira  # Data Center tells no kind of account
 
     @property
     def has_levels(self) -> bool:
