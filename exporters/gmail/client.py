@@ -4,7 +4,7 @@ import base64
 import binascii
 import random
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
@@ -23,15 +23,17 @@ from exporters.errors import (
 from exporters.gmail.settings import PER_MAILBOX, GmailSettings
 from exporters.google import directory
 from exporters.google.batch import InnerResponse, batch_request, left_out, parse_batch
-from exporters.google.credentials import AccessToken, GoogleCredential
+from exporters.google.credentials import AccessToken, GoogleCredential, token_client
 from exporters.google.directory import GoogleDirectory
 from exporters.google.errors import GOOGLE_CODES
 from exporters.http import HttpClient
-from exporters.settings import WHOLE_CREDENTIAL
 
 SCOPES: Final = ("https://www.googleapis.com/auth/gmail.readonly",)
 
 _SERVICE: Final = "Gmail"
+_OPEN_MAILBOXES: Final = 64
+"""Mailboxes with connections at a time; more than are ever read at once."""
+
 _HISTORY_TYPES: Final = ("messageAdded", "messageDeleted", "labelAdded", "labelRemoved")
 
 _HISTORY_GONE: Final = ErrorRule(
@@ -89,19 +91,29 @@ class GmailClient:
         self._settings = settings
         self._lock = threading.Lock()
         self._mailboxes: dict[str, Mailbox] = {}
-        self._directory: tuple[GoogleDirectory, HttpClient, AccessToken] | None = None
+        self._directory: HttpClient | None = None
+        self._tokens = token_client(credential, settings)
 
     def mailbox(self, key: str, address: str | None) -> "Mailbox":
-        """One mailbox; the same object each time.
+        """One mailbox; the same object while it is in use.
 
         Args:
             key: What its allowance is counted under.
             address: Whose it is; None for the one that OAuth credentials open.
         """
         with self._lock:
-            if key not in self._mailboxes:
-                self._mailboxes[key] = Mailbox(self.credential, self._settings, key, address)
-            return self._mailboxes[key]
+            mailbox = self._mailboxes.pop(key, None)
+            if mailbox is None:
+                subject = address if self.credential.admin_subject else None
+                token = AccessToken(self.credential, self._tokens, SCOPES, subject)
+                mailbox = Mailbox(self.credential.secret, token, self._settings, key)
+            self._mailboxes[key] = mailbox
+            # A Workspace may have thousands, and each keeps connections open.
+            least_used = list(self._mailboxes)[:-_OPEN_MAILBOXES]
+            idle = [self._mailboxes.pop(name) for name in least_used]
+        for one in idle:
+            one.close()
+        return mailbox
 
     def directory(self) -> GoogleDirectory:
         """The Workspace's people, as the administrator of the service account sees them."""
@@ -111,7 +123,7 @@ class GmailClient:
                 own = self._settings.model_copy(
                     update={"base_url": self._settings.directory_url, "rate_limits": {}}
                 )
-                token = AccessToken(self.credential, own, (directory.SCOPE,), subject)
+                token = AccessToken(self.credential, self._tokens, (directory.SCOPE,), subject)
                 caller = ApiCaller(
                     "Google's directory",
                     self.credential.secret,
@@ -119,60 +131,52 @@ class GmailClient:
                     codes=GOOGLE_CODES,
                     renew=token.renew,
                 )
-                http = HttpClient(caller, authorization=token.headers, short_lived=True)
-                self._directory = (GoogleDirectory(http), http, token)
-            return self._directory[0]
+                self._directory = HttpClient(caller, authorization=token.headers, short_lived=True)
+            return GoogleDirectory(self._directory)
 
     def close(self) -> None:
         """Gives back the connections."""
         with self._lock:
             mailboxes, self._mailboxes = self._mailboxes, {}
-            opened, self._directory = self._directory, None
+            people, self._directory = self._directory, None
         for mailbox in mailboxes.values():
             mailbox.close()
-        if opened is not None:
-            opened[1].close()
-            opened[2].close()
+        if people is not None:
+            people.close()
+        self._tokens.close()
 
 
 class Mailbox:
-    """One person's mailbox. Safe to share between threads.
+    """One person's mailbox. Safe to share between threads; opens again after it was closed.
 
     Quota units are counted for the mailbox and, together with all others, for the project: all
     mailboxes of a credential share one limiter.
 
     Args:
-        credential: The credential.
+        secret: What stands for the credential where limits are shared by it.
+        token: The person's access token.
         settings: Limits.
-        key: What its allowance is counted under.
-        address: Whose it is; None for the one that OAuth credentials open.
+        key: What the mailbox's allowance is counted under.
     """
 
-    def __init__(
-        self,
-        credential: GoogleCredential,
-        settings: GmailSettings,
-        key: str,
-        address: str | None,
-    ) -> None:
+    def __init__(self, secret: str, token: AccessToken, settings: GmailSettings, key: str) -> None:
         self._settings = settings
+        self._token = token
         self._scope = f"{PER_MAILBOX} {key}"
         limits = {
             name: limit for name, limit in settings.rate_limits.items() if name != PER_MAILBOX
         }
         if own := settings.rate_limits.get(PER_MAILBOX):
             limits[self._scope] = own
-        self._token = AccessToken(
-            credential, settings, SCOPES, address if credential.admin_subject else None
-        )
         self._caller = ApiCaller(
             _SERVICE,
-            credential.secret,
+            secret,
             settings.model_copy(update={"rate_limits": limits}),
             codes=GOOGLE_CODES,
-            renew=self._token.renew,
+            renew=token.renew,
         )
-        self._http = HttpClient(self._caller, authorization=self._token.headers, short_lived=True)
+        self._lock = threading.Lock()
+        self._open: HttpClient | None = None
 
     def profile(self) -> Mapping[str, Any]:
         """`emailAddress`, `messagesTotal` and `historyId` of the mailbox.
@@ -309,8 +313,19 @@ class Mailbox:
 
     def close(self) -> None:
         """Gives back the connections."""
-        self._http.close()
-        self._token.close()
+        with self._lock:
+            http, self._open = self._open, None
+        if http is not None:
+            http.close()
+
+    @property
+    def _http(self) -> HttpClient:
+        with self._lock:
+            if self._open is None:
+                self._open = HttpClient(
+                    self._caller, authorization=self._token.headers, short_lived=True
+                )
+            return self._open
 
     def _get(self, method: str, path: str, **options: Any) -> Mapping[str, Any]:
         answer = self._http.get(
@@ -402,7 +417,7 @@ class Mailbox:
         message: Message = answer.body
         return message
 
-    def _hold_back(self, failures: "Iterator[ExportError] | Any", attempt: int) -> None:
+    def _hold_back(self, failures: Iterable[ExportError], attempt: int) -> None:
         """Makes the mailbox's next call wait after parts of a batch were refused.
 
         Raises:
@@ -431,15 +446,3 @@ def decoded(data: str) -> bytes:
         return base64.urlsafe_b64decode(data + "=" * (-len(data) % 4))
     except (binascii.Error, UnicodeEncodeError) as error:
         raise ValueError(str(error)) from None
-
-
-__all__ = [
-    "SCOPES",
-    "WHOLE_CREDENTIAL",
-    "GmailClient",
-    "HistoryPage",
-    "Mailbox",
-    "Message",
-    "Page",
-    "decoded",
-]

@@ -55,7 +55,10 @@ class LabelBook:
         numbers = np.frombuffer(wanted, dtype=np.uint64) if len(wanted) else np.empty(0, np.uint64)
         for start in range(0, len(numbers), _AT_ONCE):
             some = numbers[start : start + _AT_ONCE]
-            has = {label: np.isin(some, ids).tolist() for label, ids in holders.items()}
+            has = {}
+            for label, holding in holders.items():
+                places = np.searchsorted(holding, some).clip(max=len(holding) - 1)
+                has[label] = np.equal(holding[places], some).tolist()
             for place, number in enumerate(some.tolist()):
                 yield number, [label for label, flags in has.items() if flags[place]]
 

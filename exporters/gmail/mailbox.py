@@ -32,6 +32,7 @@ from exporters.gmail.client import Mailbox, Message, Page
 from exporters.gmail.labels import LabelBook
 from exporters.gmail.landing import Extract, land_mail
 from exporters.gmail.payloads import (
+    CHAT,
     MESSAGE,
     SPAM_TRASH,
     VERSION,
@@ -265,7 +266,9 @@ class MailboxReader:
             yield Failure(error=error, entity=MESSAGE, external_id=name, url=url)
 
     def _is_hidden(self, labels: Sequence[str]) -> bool:
-        return not self.spam_trash and not SPAM_TRASH.isdisjoint(labels)
+        """Whether a mail is not synced. Chats are in the history and not in the listing."""
+        hidden = {CHAT} if self.spam_trash else {CHAT, *SPAM_TRASH}
+        return not hidden.isdisjoint(labels)
 
     # --- labels ---------------------------------------------------------------------------------
 

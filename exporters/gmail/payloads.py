@@ -34,6 +34,9 @@ MESSAGE: Final = "message"
 
 SPAM_TRASH: Final = frozenset({"SPAM", "TRASH"})
 
+CHAT: Final = "CHAT"
+"""Label of messages of the old Hangouts, which Gmail keeps among the mails."""
+
 _FLAGS: Final = {
     "is_unread": "UNREAD",
     "is_starred": "STARRED",

@@ -118,6 +118,18 @@ class GoogleCredential:
             ) from None
 
 
+def token_client(credential: GoogleCredential, settings: SourceSettings) -> HttpClient:
+    """The way to the token endpoint, one for all access tokens of a credential.
+
+    Args:
+        credential: The credential.
+        settings: Time limits.
+    """
+    # The call that needs the token repeats itself when this one fails in passing.
+    own = settings.model_copy(update={"rate_limits": {}, "max_attempts": 1})
+    return HttpClient(ApiCaller(_SERVICE, credential.secret, own, codes=TOKEN_CODES))
+
+
 class AccessToken:
     """The access token of one person: asked for when it is needed, and anew when it expired.
 
@@ -125,7 +137,7 @@ class AccessToken:
 
     Args:
         credential: The credential.
-        settings: Time limits for the token endpoint.
+        http: See `token_client`.
         scopes: What is asked for.
         subject: In whose name a service account acts.
     """
@@ -133,19 +145,16 @@ class AccessToken:
     def __init__(
         self,
         credential: GoogleCredential,
-        settings: SourceSettings,
+        http: HttpClient,
         scopes: Sequence[str],
         subject: str | None,
     ) -> None:
         self._signed_in = credential.signed_in(subject, scopes)
         self._client_id = str(credential.info.get("client_id") or "")
         self._subject = subject
+        self._http = http
         self._lock = threading.Lock()
         self._refused: Exception | None = None
-        # The call that needs the token repeats itself when this one fails in passing.
-        own = settings.model_copy(update={"rate_limits": {}, "max_attempts": 1})
-        caller = ApiCaller(_SERVICE, credential.secret, own, codes=TOKEN_CODES)
-        self._http = HttpClient(caller)
 
     def headers(self) -> Mapping[str, str]:
         """The header that carries a token that is valid now.
@@ -174,10 +183,6 @@ class AccessToken:
                 except AuthenticationError:
                     return False
             return self._refused is None
-
-    def close(self) -> None:
-        """Gives back the connection."""
-        self._http.close()
 
     def _refresh(self) -> None:
         from google.auth.exceptions import RefreshError  # noqa: PLC0415

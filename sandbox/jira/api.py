@@ -15,6 +15,7 @@ from sandbox.jira import (
     people_endpoints,
     project_endpoints,
     search_endpoints,
+    settings_endpoints,
 )
 from sandbox.jira.asking import Asked, Asking
 from sandbox.jira.auth import authenticate, read_credentials, refusal, require_scopes
@@ -34,6 +35,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     # Before issue/{issue}: the first endpoint that fits a path is taken.
     *people_endpoints.ENDPOINTS,
     *project_endpoints.ENDPOINTS,
+    *settings_endpoints.ENDPOINTS,
     *issue_endpoints.ENDPOINTS,
     *agile_endpoints.ENDPOINTS,
 )

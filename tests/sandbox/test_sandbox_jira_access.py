@@ -208,6 +208,26 @@ def test_a_security_level_keeps_an_issue_to_its_members(jira: JiraSandbox) -> No
     assert ada.keys("project = TEA") == []
 
 
+def test_what_is_taken_away_is_not_seen_any_more(jira: JiraSandbox) -> None:
+    site = jira.site
+    scheme = site.add_scheme("By role")
+    grant = site.grant(scheme, "BROWSE_PROJECTS", "projectRole", str(DEVELOPERS))
+    site.set_scheme("TEA", scheme)
+    site.create_issue("TEA", "Kettle", reporter="ada")
+    bob = person_client(jira, "bob")
+    site.add_role_actor("TEA", DEVELOPERS, person="bob")
+    assert bob.keys("created >= 0") == ["TEA-1"]
+    site.remove_role_actor("TEA", DEVELOPERS, person="bob")
+    assert bob.keys("created >= 0") == []
+    site.add_role_actor("TEA", DEVELOPERS, group="jira-users")
+    assert bob.keys("created >= 0") == ["TEA-1"]
+    site.remove_from_group("jira-users", "bob")
+    assert bob.keys("created >= 0") == []
+    site.add_to_group("jira-users", "bob")
+    site.revoke(scheme, grant)
+    assert bob.keys("created >= 0") == []
+
+
 def test_a_comment_may_be_kept_to_a_role_or_a_group(jira: JiraSandbox) -> None:
     site = jira.site
     site.create_issue("TEA", "Kettle", reporter="ada")
@@ -340,6 +360,12 @@ def test_data_center_takes_a_personal_access_token(datacenter: JiraSandbox) -> N
     assert client_of(datacenter).get("myself")["name"] == "knowledge.sync"
     for header in (basic("knowledge.sync", PAT), f"Bearer {EXPIRED_TOKEN}", "Bearer x"):
         assert JiraClient(datacenter, header, version=2).refused("myself").status == 401
+
+
+def test_a_site_can_be_served_as_the_other_edition() -> None:
+    with JiraSandbox(Site("Acme"), "datacenter") as sandbox:
+        assert client_of(sandbox).get("serverInfo")["deploymentType"] == "Server"
+        assert client_of(sandbox).get("myself")["name"] == "knowledge.sync"
 
 
 def test_account_ids_are_the_same_in_every_site() -> None:
