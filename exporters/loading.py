@@ -20,26 +20,31 @@ Loaded = Upsert | Delete | Children | AccessChange | CopyChange | Failure | List
 """What may be said of a listed item."""
 
 
-def loaded(items: Iterable[Listed]) -> Iterator[Loaded]:
-    """What there is to say of listed items.
+def answers(items: Iterable[Listed]) -> Iterator[Iterator[Loaded]]:
+    """What there is to say of listed items, one answer of the source after the other.
 
-    One that fails becomes a `Failure`. So does one of which an answer for several says nothing:
-    a gap must not pass in silence.
+    An item that fails becomes a `Failure`. So does one of which an answer for several says
+    nothing: a gap must not pass in silence.
 
     Args:
         items: In order, no item twice.
 
-    Raises:
-        ExportError: One that reaches further than an item.
-        TypeError: The exporter says something that is not about an item.
+    Yields:
+        Answers; walking through one may raise an `ExportError` that reaches further than an item,
+        or a `TypeError` where the exporter says something that is not about an item.
     """
     for group in _groups(items):
         many = group[0].load_many
         if many is None or len(group) == 1:
-            for item in group:
-                yield from _one(item)
+            yield from map(_one, group)
         else:
-            yield from _several(group, many)
+            yield _several(group, many)
+
+
+def loaded(items: Iterable[Listed]) -> Iterator[Loaded]:
+    """All answers, one after the other; see `answers`."""
+    for answer in answers(items):
+        yield from answer
 
 
 def _groups(items: Iterable[Listed]) -> Iterator[list[Listed]]:

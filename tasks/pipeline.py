@@ -36,7 +36,7 @@ from exporters.changes import (
 )
 from exporters.errors import CursorExpiredError
 from exporters.limiter import WaitInterruptedError
-from exporters.loading import loaded
+from exporters.loading import answers
 from exporters.redaction import redactor
 from stores.ledger.types import DeadLetter
 from tasks.batches import (
@@ -260,16 +260,23 @@ class _PartitionSync:
         self._load(moved.values())
 
     def _load(self, moved: Iterable[Listed]) -> None:
-        """Fetches items, and then what belongs to them, where that moved."""
-        belonging: list[_Waiting] = []
+        """Fetches items. What belongs to one is fetched and committed before it, or with it.
+
+        An item that is known counts as read: were it committed first and the run killed then,
+        nothing would ask for its attachments again.
+        """
         with self._committing_before_failing():
-            for said in loaded(moved):
-                if isinstance(said, Listed):
-                    belonging.append(said)
-                else:
-                    self._add(self._item(said))
-        if belonging:
-            self._resolve(belonging)
+            for answer in answers(moved):
+                own: list[Item | Checkpoint] = []
+                belonging: list[_Waiting] = []
+                for said in answer:
+                    if isinstance(said, Listed):
+                        belonging.append(said)
+                    else:
+                        own.append(self._item(said))
+                self._resolve(belonging)
+                for item in own:
+                    self._add(item)
 
     def _add(self, item: Item | Checkpoint) -> None:
         options = self._context.options

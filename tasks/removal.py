@@ -1,12 +1,12 @@
 """What else goes when a record goes: its documents, and what belongs to it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from exporters.changes import Children
+from exporters.changes import Children, Delete
 from stores.ledger.known import KnownRecord
 from stores.ledger.ledger import Ledger
-from tasks.batches import WriteBatch
+from tasks.batches import Item, WriteBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,14 @@ class Remover:
                 write.ledger.resolved.append(record.key)
             keys = [record.key for record in going]
             going = self.ledger.children(self.connection_id, keys)
+
+    def orphans(self, items: Iterable[Item], known: Mapping[str, KnownRecord]) -> list[KnownRecord]:
+        """What belongs to items that are deleted and were never known themselves.
+
+        What belongs to an item is committed before it; a run may have been killed in between.
+        """
+        gone = [item.key for item in items if isinstance(item, Delete) and item.key not in known]
+        return self.ledger.children(self.connection_id, gone) if gone else []
 
     def unlisted_children(self, write: WriteBatch, listed: Children) -> None:
         """Deletes what belonged to a record and is not listed any more."""

@@ -55,6 +55,8 @@ class Sweeper:
         Yields:
             Deletes, and upserts of items that turned out to be there after all.
         """
+        if certain and self._complete.since is None and self._complete.until is None:
+            yield from self._orphans()
         scope = self._ledger.unseen(
             self._partition_id,
             generation=self._generation,
@@ -70,6 +72,13 @@ class Sweeper:
             self._hold(scope.unseen, scope.known, "items failed that could not be told apart")
         else:
             yield from self._confirmed(scope.unseen, scope.known, allowed=allowed)
+
+    def _orphans(self) -> Iterator[Change]:
+        """Deletes what belongs to items that are neither known nor listed."""
+        for page in self._ledger.orphans(self._partition_id, generation=self._generation):
+            for record in page:
+                entity, _, external_id = record.key.partition(":")
+                yield Swept(entity, external_id, DeleteReason.PURGED)
 
     def _confirmed(self, unseen: int, known: int, *, allowed: bool) -> Iterator[Change]:
         sample = list(islice(self._unseen(), self._options.confirm_deletes))

@@ -134,6 +134,7 @@ class Transformer:
         parents = _parents(batch.items)
         self._wait_for([*keys, *parents])
         known = self._stores.ledger.known(self._connection_id, keys)
+        orphans = self._remover.orphans(batch.items, known)
         write = WriteBatch(
             ledger=LedgerBatch(
                 partition_id=self._partition_id,
@@ -172,6 +173,7 @@ class Transformer:
                     if not self._change_access(write, item, known):
                         continue
             self._consecutive_failures = 0
+        self._remover.records(write, orphans)
         self._embed(write, fresh)
         written = {document.document.id for document in write.documents}
         # A document that another record of the batch brings now is not deleted with its old one.

@@ -199,6 +199,13 @@ class Ledger:
         """The records that belong to these, by key."""
         return self._records.children(connection_id, parents)
 
+    def orphans(self, partition_id: int, *, generation: int) -> Iterator[list[KnownRecord]]:
+        """The records that a listing did not see and whose owner is not known, in pages.
+
+        Left behind by a run that was killed between them and their owner.
+        """
+        return self._records.orphans(partition_id, generation)
+
     def copies(self, connection_id: int, document_ids: Collection[str]) -> dict[str, list[Copy]]:
         """The copies of each of these documents, in the order of their records' keys."""
         return self._copies.of(connection_id, document_ids)

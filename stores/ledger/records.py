@@ -69,6 +69,21 @@ class RecordReader:
             )
             return self._wrap(connection, connection_id, rows.all())
 
+    def orphans(self, partition_id: int, generation: int) -> Iterator[list[KnownRecord]]:
+        """See `Ledger.orphans`."""
+        owner = records.alias()
+        has_owner = select(owner.c.id).where(
+            owner.c.connection_id == records.c.connection_id, owner.c.key == records.c.parent
+        )
+        yield from self._paged(
+            [
+                records.c.partition_id == partition_id,
+                records.c.parent.is_not(None),
+                records.c.generation < generation,
+                ~has_owner.exists(),
+            ]
+        )
+
     def has_any(self, partition_id: int) -> bool:
         """See `Ledger.has_records`."""
         query = select(records.c.id).where(records.c.partition_id == partition_id).limit(1)
@@ -113,6 +128,9 @@ class RecordReader:
                 records.c.generation < before_generation,
                 records.c.parent.is_(None),
             ]
+        yield from self._paged(conditions)
+
+    def _paged(self, conditions: list[ColumnElement[bool]]) -> Iterator[list[KnownRecord]]:
         query = select(records).where(*conditions).order_by(records.c.id).limit(PAGE)
         last = 0
         while True:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from scripted_source import ENTITY, Entry, gone, listing, note, put
+from scripted_source import ENTITY, Entry, gone, listed, listing, note, put
 from workbench import Bench
 
 from exporters.changes import Change, Checkpoint, Children, Complete, Delete, Upsert
@@ -85,3 +85,31 @@ def test_a_delete_of_its_own_takes_it_alone(bench: Bench) -> None:
     says(bench, [Delete("file", "a1"), Complete(full=False)])
     assert bench.sync().counts.deleted == 1
     assert sorted(bench.texts()) == ["a"]
+
+
+def test_it_is_committed_before_what_it_belongs_to(bench: Bench) -> None:
+    """Otherwise a run that was killed in between would never ask for it again."""
+    part = listed(replace(note("part", version="1"), parent=f"{ENTITY}:whole"))
+    whole = listed(note("whole", version="1"), lambda: [put("whole", version="1"), part])
+    seen: list[set[str]] = []
+    bench.watch.at("ledger.commit done", lambda: seen.append(set(bench.texts())))
+    bench.vendor.says(whole, Checkpoint({"page": 1}))
+    bench.sync(batch_records=1)
+    assert next(texts for texts in seen if texts) == {"part"}
+    assert bench.texts().keys() == {"part", "whole"}
+
+
+def test_left_behind_by_a_kill_it_goes_with_the_word_that_its_owner_is_gone(bench: Bench) -> None:
+    says(bench, [file("a1", "a"), put("b")])
+    bench.sync()
+    says(bench, [gone("a")])
+    assert bench.sync().counts.deleted == 1
+    assert sorted(bench.texts()) == ["b"]
+
+
+def test_left_behind_by_a_kill_it_goes_with_the_next_whole_listing(bench: Bench) -> None:
+    says(bench, [file("a1", "a"), put("b"), file("b1", "b")])
+    bench.sync()
+    bench.vendor.says(*listing([put("b"), file("c1", "c")], page=100))
+    assert bench.sync(fresh=True).counts.deleted == 1
+    assert sorted(bench.texts()) == ["b", "b1", "c1"], "c itself may have failed, and come later"

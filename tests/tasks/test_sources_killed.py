@@ -7,7 +7,7 @@ with an `open_exporter` and what changes in between.
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -46,17 +46,15 @@ class Open:
     """Makes the exporter of a phase, in any process.
 
     Attributes:
-        make: Of a sandbox's address and what else it takes.
-        addresses: Of the company, and of the same one later.
-        more: What else it takes.
+        make: Makes it.
+        given: What it takes: of the company, and of the same one later.
     """
 
     make: Callable[..., BaseExporter]
-    addresses: tuple[str, ...]
-    more: dict[str, str] = field(default_factory=dict)
+    given: tuple[tuple[str, ...], ...]
 
     def __call__(self, phase: int) -> BaseExporter:
-        return self.make(self.addresses[phase], **self.more)
+        return self.make(*self.given[phase])
 
 
 def slack_exporter(address: str) -> BaseExporter:
@@ -163,7 +161,7 @@ class TestSlack(SourceKilled):
         companies = [generate_company(messages=400, seed=7, now=NOW) for _ in range(2)]
         move_slack(companies[1])
         served = [stack.enter_context(SlackSandbox(company)) for company in companies]
-        return Open(slack_exporter, tuple(sandbox.base_url for sandbox in served))
+        return Open(slack_exporter, tuple((sandbox.base_url,) for sandbox in served))
 
 
 class TestGmail(SourceKilled):
@@ -176,12 +174,11 @@ class TestGmail(SourceKilled):
         cls.selection = GmailSelection(mailboxes=[box.address for box in told[0].boxes()[:5]])
         move_gmail(told[1])
         served = [stack.enter_context(GmailSandbox(mailboxes)) for mailboxes in told]
-
-        more = {
-            "key": json.dumps(served[0].service_account_info()),
-            "admin": staff.head("it").email,
-        }
-        return Open(gmail_exporter, tuple(sandbox.base_url for sandbox in served), more)
+        admin = staff.head("it").email
+        return Open(
+            gmail_exporter,
+            tuple((s.base_url, json.dumps(s.service_account_info()), admin) for s in served),
+        )
 
 
 class TestJira(SourceKilled):
@@ -193,4 +190,4 @@ class TestJira(SourceKilled):
         sites = [generate_site(issues=60, seed=7, now=NOW) for _ in range(2)]
         move_jira(sites[1])
         served = [stack.enter_context(JiraSandbox(site)) for site in sites]
-        return Open(jira_exporter, tuple(sandbox.base_url for sandbox in served))
+        return Open(jira_exporter, tuple((sandbox.base_url,) for sandbox in served))
