@@ -153,8 +153,12 @@ class MailboxReader:
                 yield self.listed(identifier)
             known = self._note_known(book, settled=False) or known
             if page.next_token:
+                # Those that still wait may be known too; whoever goes on from here cannot tell.
                 left = Stretch(
-                    since=stretch.since, before=stretch.before, token=page.next_token, known=known
+                    since=stretch.since,
+                    before=stretch.before,
+                    token=page.next_token,
+                    known=known or bool(self._unread),
                 )
                 yield Checkpoint(cursor(left))
         # Who may find them; and what was listed is settled before anything is said of its labels.
