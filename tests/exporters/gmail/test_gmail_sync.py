@@ -366,21 +366,28 @@ def test_labels_that_were_renamed_are_noticed_by_a_rescan_and_cost_no_mail(
 
 
 def test_a_rescan_that_was_killed_still_brings_labels_up_to_date(
-    gmail: GmailSandbox, mailboxes: Mailboxes, exporter_of: MakeExporter, stores: Stores
-) -> None:
-    for number in range(9):
-        letter = mail(subject=f"Number {number}", message_id=f"<{number}@x.example>")
-        mailboxes.deliver(letter.as_bytes(), [BOB])
+    gmail: GmailSandbox, mailboxes: Mailboxes, exporter_of: MakeExporter, stores: Stores,
+    clock: HandClock,
+) -> None:  # fmt: skip
+    def deliver(*numbers: int, days: int) -> None:
+        for number in numbers:
+            letter = mail(subject=f"Number {number}", message_id=f"<{number}@x.example>")
+            mailboxes.deliver(letter.as_bytes(), [BOB], date=clock.ago(days=days))
+
+    deliver(*range(6), days=1)
     sync(exporter_of(gmail), stores, "first", selection=BOBS)
-    mailboxes.mark_read(BOB, mailboxes.find(BOB, "Number 0")[0])
+    mailboxes.mark_read(BOB, mailboxes.find(BOB, "Number 5")[0])
+    deliver(6, 7, 8, days=9)
     mailboxes.forget_history(BOB)
+    # Two pages of known mails are committed; what is left to the next run are new ones.
     gmail.faults.add(Fault("server_error", "messages.list", times=3, skip=2))
     with pytest.raises(PartitionFailedError):
         sync(exporter_of(gmail, page_size=3), stores, "killed", selection=BOBS)
     gmail.faults.clear()
     sync(exporter_of(gmail, page_size=3), stores, "again", selection=BOBS)
-    [document] = found(stores, '"Number 0"')
+    [document] = found(stores, '"Number 5"')
     assert copy_of(document, BOB)["is_unread"] is False
+    assert len(found(stores, "blue", BOB)) == 9
 
 
 def test_an_office_file_is_read_by_the_shared_reader(
