@@ -10,7 +10,7 @@ UV := --universal --generate-hashes --python-version 3.11 --no-header --no-annot
 .PHONY: help demo test lint types coverage docs lock clean
 
 help:
-	@echo "make demo      sync a believable company from a local Slack and search it"
+	@echo "make demo      sync an invented company's Slack, mail and tickets, and search them"
 	@echo "make test      run the tests"
 	@echo "make lint      check style and format"
 	@echo "make types     check types"

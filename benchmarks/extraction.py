@@ -4,7 +4,8 @@ CPU seconds of the reading process and of the asking one count, not the time on 
 is read by processes of its own; what reading all its files many times over costs more than reading
 them once is the cost of the further rounds, without start and imports. Of several measurements the
 smallest counts. Memory is the most that the reading process held. Also: what the first file of a
-process costs on the clock, its start included.
+process costs on the clock, its start included; and what large files cost
+(`benchmarks.large_files`).
 
 Run:
     python -m benchmarks.extraction --files FOLDER
@@ -23,6 +24,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.large_files import LARGE_FILES, Words
 from exporters.extraction import ExtractionSettings, Extractor
 from exporters.extraction.kinds import KINDS, declared_kind
 
@@ -46,6 +48,7 @@ def main(arguments: Sequence[str]) -> int:
     console = Console()
     console.print(_kinds(by_kind, options.rounds, options.repeat))
     console.print(_starts(by_kind))
+    console.print(_large())
     return 0
 
 
@@ -96,6 +99,28 @@ def _starts(by_kind: dict[str, list[tuple[str, bytes]]]) -> Table:
     }
     for name, files in firsts.items():
         table.add_row(name, f"{1_000 * statistics.median(_first(files) for _ in range(5)):,.0f}")
+    return table
+
+
+def _large() -> Table:
+    table = Table("large file", "MB", "CPU seconds", "peak MB", "characters", "cut")
+    words = Words()
+    for name, make in LARGE_FILES.items():
+        content = make(words)
+        before = _used()
+        with _extractor() as extractor:
+            found = extractor.extract(content, name=name, mime_type=None)
+            peak = extractor.peak_memory
+        seconds = _used() - before
+        characters = f"{len(found.text):,}" if found.text else found.reason
+        table.add_row(
+            name,
+            f"{len(content) / 1e6:,.1f}",
+            f"{seconds:.2f}",
+            f"{peak / 1e6:,.0f}",
+            characters,
+            "yes" if found.truncated else "no",
+        )
     return table
 
 

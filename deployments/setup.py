@@ -10,7 +10,7 @@ there it removes that and starts the paused ones (seen with Prefect 3.8.8).
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import click
@@ -19,8 +19,8 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectNotFound
 
 from deployments import automations
-from deployments.check import findings
-from deployments.prefect_file import PREFECT_FILE, PrefectFile, load_file
+from deployments.check import findings, flow_of
+from deployments.prefect_file import PREFECT_FILE, Deployment, PrefectFile, load_file
 from deployments.prune import BY_HAND, deployments_of_ours, stale
 from deployments.server import ServerError, connected, run
 from documents.errors import ConfigurationError
@@ -113,8 +113,13 @@ def main() -> None:
             *automations.install(client),
         ):
             click.echo(sentence)
+        known = {name for name, _ in deployments_of_ours(client)}
         with keeping_what_people_did(client):
             deploy_all()
+        waiting = dict(_missing_blocks(client, file))
+        for name, deployment in deployments_of_ours(client):
+            if name not in known and name in waiting:
+                client.pause_deployment(deployment.id)
         for name, deployment in deployments_of_ours(client):
             active = sum(schedule.active for schedule in deployment.schedules)
             paused = ", paused as a whole" if deployment.paused else ""
@@ -122,8 +127,11 @@ def main() -> None:
                 f"Deployment {name}: {active} of {len(deployment.schedules)} schedules "
                 f"active{paused}."
             )
-        for sentence in _missing_blocks(client, file):
-            click.echo(sentence)
+        for name, blocks in waiting.items():
+            click.echo(
+                f"Deployment {name} wants {blocks}, saved by nobody yet: make it in the Prefect UI "
+                "under Blocks, then start the deployment there if it is paused."
+            )
         if any(item.remove for item in stale(client, file)):
             click.echo(
                 "The server holds more than prefect.yaml names: see `python -m deployments.prune`."
@@ -133,16 +141,35 @@ def main() -> None:
             click.echo(f"Start a worker with: python -m prefect worker start --pool {pool}")
 
 
-def _missing_blocks(client: SyncPrefectClient, file: PrefectFile) -> Iterator[str]:
-    """A sentence for each credentials block that a deployment names and nobody has saved."""
+def _missing_blocks(client: SyncPrefectClient, file: PrefectFile) -> Iterator[tuple[str, str]]:
+    """Deployments that name credentials blocks which nobody has saved, and those blocks.
+
+    Such a deployment is paused when it is new: a person who syncs one source does not want the
+    runs of the others to fail day and night.
+    """
     slugs = [block.get_block_type_slug() for block in BLOCKS.values()]
     for deployment in file.deployments:
-        wanted = deployment.parameters.get("credentials")
-        if wanted and not any(_saved(client, wanted, slug) for slug in slugs):
-            yield (
-                f"Deployment {deployment.name} wants a credentials block {wanted!r}, which nobody "
-                "has saved: make it in the Prefect UI under Blocks."
-            )
+        missing = [
+            repr(name)
+            for name in _wanted_blocks(deployment)
+            if not any(_saved(client, name, slug) for slug in slugs)
+        ]
+        if missing:
+            noun = "the credentials block" if len(missing) == 1 else "the credentials blocks"
+            yield _full_name(deployment), f"{noun} {', '.join(missing)}"
+
+
+def _wanted_blocks(deployment: Deployment) -> Iterator[str]:
+    """The blocks that a deployment's parameters name, for itself or for each of its sources."""
+    sources = deployment.parameters.get("sources") or ()
+    for parameters in (deployment.parameters, *sources):
+        if isinstance(parameters, Mapping) and parameters.get("credentials"):
+            yield str(parameters["credentials"])
+
+
+def _full_name(deployment: Deployment) -> str:
+    """`flow/deployment`, as the server calls it."""
+    return f"{flow_of(deployment.entrypoint).name}/{deployment.name}"
 
 
 def _saved(client: SyncPrefectClient, name: str, slug: str) -> bool:

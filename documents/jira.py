@@ -14,7 +14,7 @@ class JiraIssueDocument(AIDocument):
     """A document out of Jira; `metadata["entity"]` says which kind.
 
     `issue`: `page_content` is the title, the description, environment, texts of custom fields, then
-    comments and notes of work in the order of time. `metadata["extra"]` holds:
+    comments, then notes of work, each in the order of time. `metadata["extra"]` holds:
         key, type, is_subtask, status, status_category (`new`, `indeterminate`, `done`), priority,
             resolution, security_level: names, as Jira shows them.
         labels, components, fix_versions, affects_versions: lists of names.
@@ -33,17 +33,18 @@ class JiraIssueDocument(AIDocument):
             comment_count; restricted_comments: how many are documents of their own.
         worklogs: `id`, `author`, `author_id`, `started_at`, `seconds`, `start` (None without text).
         attachments: `id`, `name`, `mimetype`, `size` (bytes), `author`, `created_at`.
-        history: the last changes: `at`, `author`, `field`, `from`, `to`; history_count: all of them.
+        history: the newest changes: `at`, `author`, `field`, `from`, `to`; history_count: of all.
         request_type, slas: of service projects.
         project: `id`, `key`, `name`, `kind` (software, service_desk, business), `category`.
 
     `attachment`: the file's text; `extra` has `issue` (`id`, `key`, `summary`), `name`, `mimetype`,
-    `size`, and `no_text` (why there is none), `text_truncated`.
+    `size`, and `no_text` (why there is none), `text_truncated`, `not_embedded`.
 
     `comment`: a comment that not everybody who reads the issue may read; `extra` has `issue`,
     `visibility`.
 
-    `project`, `version`, `component`, `board`, `sprint`, `status`: `extra` has what Jira tells.
+    `project`, `version`, `component`, `board`, `sprint`, `status`: `extra` has what Jira tells, and
+    `not_embedded` where there is no more to it than a name.
     """
 
     source: ClassVar[str] = "jira"
@@ -173,9 +174,12 @@ class JiraIssueDocument(AIDocument):
         return whole
 
     def comment_at(self, position: int) -> dict[str, Any] | None:
-        """The entry of the comment that stands at a position of the text; None before the first."""
+        """The entry of the comment that stands at a position of the text; None outside of them."""
         found: dict[str, Any] | None = None
         extra = self.metadata.get("extra") or {}
+        notes = [log["start"] for log in extra.get("worklogs") or () if log.get("start")]
+        if notes and position >= min(notes):
+            return None
         for comment in extra.get("comments") or ():
             if (comment.get("start") or 0) > position:
                 break

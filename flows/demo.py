@@ -1,8 +1,8 @@
-"""`make demo`: a believable company's Slack, synced and searched, with nothing but this machine.
+"""`make demo`: an invented company's Slack, mail and tickets, synced and searched on this machine.
 
-Starts the sandbox as a process of its own and runs the commands a person would type, against the
-embedded stores in `.demo/`, or in the folder given as argument. Run again, it shows that nothing
-changed.
+Starts the sandboxes as processes of their own and runs the commands a person would type, against
+the embedded stores in `.demo/`, or in the folder given as argument. Run again, it shows that
+nothing changed.
 """
 
 import json
@@ -11,8 +11,8 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -23,19 +23,31 @@ from flows.terminal import FAILED, INTERRUPTED, complain, output
 
 _FOLDER: Final = ".demo"
 _START_SECONDS: Final = 60
-_TOKEN: Final = "xoxb-sandbox-bot"  # noqa: S105 (the sandbox's own, good for nothing else)
+
+_SANDBOXES: Final[Mapping[str, Sequence[str]]] = {
+    "slack": ("--messages", "2000"),
+    "gmail": ("--messages", "1500"),
+    "jira": ("--issues", "300"),
+}
+"""The local servers, and how much is behind them."""
+
+_SLACK_TOKEN: Final = "xoxb-sandbox-bot"  # noqa: S105 (the sandbox's own, good for nothing else)
+_JIRA_TOKEN: Final = "ATATT-sandbox-admin"  # noqa: S105 (likewise)
+_JIRA_EMAIL: Final = "knowledge.sync@harbourline.example"
+_ADMINISTRATOR: Final = "jonas.haugen@harbourline.example"
+"""Head of IT, in whose name the list of mailboxes is read."""
 
 _MEMBER: Final = "henrik.vieira@harbourline.example"
-"""Is in the private channel #leadership."""
+"""Head of finance: is in the private channel #leadership and got the mails on Quayside."""
 
 _OTHER: Final = "olga.tamm@harbourline.example"
-"""Is not."""
+"""Neither."""
 
 _COMMANDS: Final = (
-    ("sync", "slack"),
-    ("search", "why did the payment service time out?", "--limit", "3"),
-    ("search", "are we buying Quayside?", "--limit", "2", "--as-user", _MEMBER),
-    ("search", "are we buying Quayside?", "--limit", "2", "--as-user", _OTHER),
+    ("sync", "--all"),
+    ("search", "why were Northsound passengers charged twice?", "--limit", "4"),
+    ("search", "how high is the break fee for Quayside?", "--limit", "1", "--as-user", _MEMBER),
+    ("search", "how high is the break fee for Quayside?", "--limit", "1", "--as-user", _OTHER),
     ("status", "--runs", "3"),
 )
 
@@ -48,10 +60,18 @@ def main(folder: Path) -> int:
     """
     console = output()
     first = not (folder / "data").exists()
-    console.rule("A company's Slack, in search" if first else "The same again: what changed?")
+    console.rule(
+        "A company's Slack, mail and tickets, in one search"
+        if first
+        else "The same again: what changed?"
+    )
     folder.mkdir(parents=True, exist_ok=True)
-    with _slack(folder) as url:
-        environment = _environment(folder, url)
+    with ExitStack() as stack:
+        urls = {
+            name: stack.enter_context(_sandbox(name, arguments, folder))
+            for name, arguments in _SANDBOXES.items()
+        }
+        environment = _environment(folder, urls)
         for command in _COMMANDS:
             console.print(f"\n[bold]$ data-getters {escape(shlex.join(command))}[/]")
             done = subprocess.run(  # noqa: S603 (our own command line)
@@ -79,17 +99,19 @@ def _shown(program: str) -> str:
 
 
 @contextmanager
-def _slack(folder: Path) -> Iterator[str]:
-    """A local Slack, the same company each time; gives the address of its API."""
+def _sandbox(name: str, arguments: Sequence[str], folder: Path) -> Iterator[str]:
+    """A local server, with the same company each time; gives its address."""
     clock = folder / "company-clock"
     if not clock.exists():
         clock.write_text(f"{time.time():.0f}")
-    address = folder / "slack-url"
+    address = folder / f"{name}-url"
     address.unlink(missing_ok=True)
-    with (folder / "slack.log").open("w") as log:
+    if name == "gmail":
+        arguments = (*arguments, "--write-key", str(_key_file(folder)))
+    with (folder / f"{name}.log").open("w") as log:
         server = subprocess.Popen(  # noqa: S603 (our own sandbox)
             [
-                sys.executable, "-m", "sandbox.slack", "--seed", "7", "--messages", "2000",
+                sys.executable, "-m", f"sandbox.{name}", "--seed", "7", *arguments,
                 "--now", clock.read_text(), "--write-url", str(address),
             ],
             stdout=log,
@@ -99,25 +121,42 @@ def _slack(folder: Path) -> Iterator[str]:
         deadline = time.monotonic() + _START_SECONDS
         while not address.exists() or not address.read_text().strip():
             if server.poll() is not None or time.monotonic() > deadline:
-                raise SystemExit(f"The local Slack did not start; see {folder / 'slack.log'}.")
+                raise SystemExit(f"The local {name} did not start; see {folder / f'{name}.log'}.")
             time.sleep(0.1)
-        yield address.read_text().strip() + "/api/"
+        yield address.read_text().strip()
     finally:
         server.terminate()
         server.wait(10)
 
 
-def _environment(folder: Path, url: str) -> Mapping[str, str]:
-    """What the commands see: the sandbox for Slack, which paces nobody, and stores of the demo."""
-    unhurried = {scope: {"per_minute": 100_000, "burst": 1_000} for scope in TIER_LIMITS}
+def _key_file(folder: Path) -> Path:
+    """Where the Gmail sandbox writes the key of its service account, a new one each time."""
+    return folder.absolute() / "gmail-key.json"
+
+
+def _environment(folder: Path, urls: Mapping[str, str]) -> Mapping[str, str]:
+    """What the commands see: the sandboxes, which pace nobody, and stores of the demo."""
     return {
         **os.environ,
-        "SLACK_BOT_TOKEN": _TOKEN,
-        "DATA_GETTERS_SLACK__BASE_URL": url,
-        "DATA_GETTERS_SLACK__RATE_LIMITS": json.dumps(unhurried),
+        "SLACK_BOT_TOKEN": _SLACK_TOKEN,
+        "DATA_GETTERS_SLACK__BASE_URL": f"{urls['slack']}/api/",
+        "DATA_GETTERS_SLACK__RATE_LIMITS": _unhurried(*TIER_LIMITS),
+        "GOOGLE_SERVICE_ACCOUNT_JSON": str(_key_file(folder)),
+        "GOOGLE_ADMIN_SUBJECT": _ADMINISTRATOR,
+        "DATA_GETTERS_GMAIL__BASE_URL": urls["gmail"],
+        "DATA_GETTERS_GMAIL__DIRECTORY_URL": urls["gmail"],
+        "DATA_GETTERS_GMAIL__RATE_LIMITS": _unhurried("mailbox", "*"),
+        "JIRA_TOKEN": _JIRA_TOKEN,
+        "DATA_GETTERS_JIRA__BASE_URL": urls["jira"],
+        "DATA_GETTERS_JIRA__EMAIL": _JIRA_EMAIL,
+        "DATA_GETTERS_JIRA__RATE_LIMITS": _unhurried("*"),
         "DATA_GETTERS_STORES__DATA_DIRECTORY": str(folder.absolute() / "data"),
         "DO_NOT_TRACK": "1",
     }
+
+
+def _unhurried(*scopes: str) -> str:
+    return json.dumps({scope: {"per_minute": 1_000_000, "burst": 100_000} for scope in scopes})
 
 
 if __name__ == "__main__":

@@ -80,13 +80,16 @@ class SharedDocuments:
         after = {name: _after(known, moves[name], batch) for name, known in before.items()}
         # Two records of one batch may make one document.
         fresh = {item.document.id or "": item for item in batch.documents}
-        batch.documents = list(fresh.values())
+        # What another record has brought already is the same but for its copies.
+        brought = {name for name in fresh if before.get(name) and name in batch.new_ids}
         moved = [
             name
             for name, copies in after.items()
-            if copies and name not in fresh and copies != _by_key(before[name])
+            if copies and (name not in fresh or name in brought) and copies != _by_key(before[name])
         ]
         held = self.index.get(moved) if moved else {}
+        fresh = {name: item for name, item in fresh.items() if name not in brought & held.keys()}
+        batch.documents = list(fresh.values())
         for name, copies in after.items():
             if not copies:
                 if before[name]:

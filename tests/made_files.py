@@ -50,6 +50,30 @@ def docx(
     )
 
 
+def open_document(kind: str, body: str) -> bytes:
+    """An OpenDocument file; `kind` is `text`, `spreadsheet` or `presentation`."""
+    namespaces = " ".join(
+        f'xmlns:{short}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+        for short, name in (
+            ("office", "office"),
+            ("table", "table"),
+            ("text", "text"),
+            ("draw", "drawing"),
+            ("presentation", "presentation"),
+        )
+    )
+    manifest = "urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"
+    return zipped(
+        {
+            "mimetype": f"application/vnd.oasis.opendocument.{kind}",
+            "META-INF/manifest.xml": f'<manifest:manifest xmlns:manifest="{manifest}"/>',
+            "content.xml": f'<office:document-content {namespaces} office:version="1.3">'
+            f"<office:body><office:{kind}>{body}</office:{kind}></office:body>"
+            "</office:document-content>",
+        }
+    )
+
+
 def pdf(stream: bytes = b"BT /F1 12 Tf 72 720 Td (Hello from PDF) Tj ET", **extra: bytes) -> bytes:
     """A PDF of one page that draws `stream`, which may be packed: `filter=b"/FlateDecode"`."""
     packing = b"/Filter " + extra["filter"] if "filter" in extra else b""

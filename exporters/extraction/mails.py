@@ -48,9 +48,15 @@ def _parts(message: Message, about: Circumstances, read: Callable[..., str]) -> 
 def _attachments(
     message: Message, body: Message | None, about: Circumstances, read: Callable[..., str]
 ) -> Iterator[str]:
+    alternatives = {
+        id(leaf)
+        for container in message.walk()
+        if container.get_content_type() == "multipart/alternative"
+        for leaf in _leaves(container)
+    }
     left = _MOST_ATTACHMENTS
     for part in _leaves(message):
-        if part is body or _is_alternative(part, message):
+        if part is body or (id(part) in alternatives and _is_words(part)):
             continue
         left -= 1
         if left < 0:
@@ -68,18 +74,12 @@ def _leaves(message: Message) -> Iterator[Message]:
         yield message
 
 
-def _is_alternative(part: Message, message: Message) -> bool:
-    """Whether a part says what the body says, in another form: no file, of text, in one mail."""
+def _is_words(part: Message) -> bool:
+    """Whether a part is text of the mail itself, and no file."""
     return (
         part.get_content_type() in {"text/plain", "text/html"}
-        and not part.get_filename()
+        and not _file_name(part)
         and part.get_content_disposition() != "attachment"
-        and any(
-            container.get_content_type() == "multipart/alternative"
-            and any(leaf is part for leaf in _leaves(container))
-            for container in message.walk()
-            if container.get_content_maintype() == "multipart"
-        )
     )
 
 

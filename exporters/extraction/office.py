@@ -10,6 +10,7 @@ from exporters.extraction.archives import open_archive
 from exporters.extraction.errors import ENCRYPTED, UnreadableError, broken
 from exporters.extraction.formulas import with_plain_formulas
 from exporters.extraction.kinds import KINDS
+from exporters.extraction.odp import read_slides
 from exporters.extraction.pages import html_to_markdown
 from exporters.extraction.reading import Circumstances, join_until, library
 from exporters.extraction.sheets import read_workbook
@@ -88,7 +89,6 @@ _KREUZBERG_TYPES: Final = {
     "doc": "application/msword",
     "ppt": "application/vnd.ms-powerpoint",
     "odt": f"{_ODF}.text",
-    "odp": f"{_ODF}.presentation",
     "rtf": "application/rtf",
     "epub": "application/epub+zip",
     "msg": "application/vnd.ms-outlook",
@@ -103,6 +103,8 @@ def read_open_document(content: bytes, about: Circumstances, kind: str) -> str:
             manifest = opened.read("META-INF/manifest.xml")
             if b"encryption-data" in manifest:
                 raise UnreadableError(ENCRYPTED)
+        if kind == "odp":
+            return read_slides(opened, about.max_characters)
     if kind == "ods":
         return read_workbook(content, about, kind)
     return read_by_kreuzberg(content, about, kind)

@@ -8,7 +8,8 @@ from exporters.extraction.reading import Circumstances, library
 
 _MARKUP_PER_TEXT: Final = 20
 
-_IMAGE: Final = re.compile(r"""<img\b(?>[^>"']+|"[^"]*"|'[^']*')*+>""", re.IGNORECASE)
+# Without `<` and possessive, so that a tag that is never closed costs no search to the end.
+_IMAGE: Final = re.compile(r"""<img\b(?>[^<>"']+|"[^"]*"|'[^']*')*+>""", re.IGNORECASE)
 _DESCRIPTION: Final = re.compile(
     r"""(?<![\w-])alt\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))""", re.IGNORECASE
 )

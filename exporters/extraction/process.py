@@ -1,5 +1,6 @@
 """A reading process from its parent's side: started fresh, watched, stopped where it must be."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -13,6 +14,8 @@ from documents.errors import ConfigurationError
 from exporters.extraction.errors import CRASHED, GAVE_UP, STOPPED, TOO_MUCH_MEMORY, too_slow
 from exporters.extraction.messages import GarbledError, receive, send
 from exporters.extraction.settings import ExtractionSettings
+
+_log = logging.getLogger(__name__)
 
 _BOOT: Final = (
     "import sys; sys.path[:] = sys.argv[1:]; from exporters.extraction.child import main; main()"
@@ -177,6 +180,7 @@ class ReadingProcess:
             self.stop()
             raise _no_start(complaint.rpartition("\n")[2] or "it ended at once")
         self.limits = tuple(answer[0]["limits"])
+        _log.debug("Reading process %d began, held by %s.", process.pid, ", ".join(self.limits))
 
     def _terms(self) -> dict[str, Any]:
         settings = self._settings

@@ -23,14 +23,20 @@ from exporters.errors import NotFoundError, PermissionDeniedError
 from exporters.jira.client import JiraClient
 from exporters.jira.people import (
     ADMINISTER,
+    NO_SCOPE,
     SOURCE,
     GroupRef,
     JiraDirectory,
     account_id,
+    cause,
     person_principal,
 )
 
-ADMINISTER_PROJECTS: Final = "the project permission *Administer Projects*"
+ADMINISTER_PROJECTS: Final = "the account lacks the project permission *Administer Projects*"
+NO_MEMBERS: Final = (
+    "Jira tells the members of the security level {name!r} to nobody (Data Center and team-managed "
+    "projects do not), so name them in the setting level_readers"
+)
 
 _OF_THE_ISSUE: Final = frozenset({"reporter", "assignee"})
 _MOST_NARROW: Final = 100
@@ -66,7 +72,7 @@ class Readers:
         principals: People, groups and `public`.
         groups: The groups among them.
         of_issue: Who depends on the issue: `reporter`, `assignee`, ids of fields with people.
-        lacking: Rights without which a holder could not be resolved.
+        lacking: Why a holder could not be resolved, as clauses of a sentence.
     """
 
     principals: frozenset[str] = frozenset()
@@ -100,6 +106,7 @@ class ProjectAccess:
         project_id: The project.
         lead: Its lead, as Jira describes a person.
         readable_by: Who may read where the permissions may not be read.
+        level_readers: Members of security levels, by name, where Jira does not tell them.
     """
 
     def __init__(
@@ -108,7 +115,9 @@ class ProjectAccess:
         directory: JiraDirectory,
         project_id: str,
         lead: Any,
+        *,
         readable_by: Collection[str] = (),
+        level_readers: Mapping[str, Collection[str]] | None = None,
     ) -> None:
         self._client = client
         self._directory = directory
@@ -119,6 +128,7 @@ class ProjectAccess:
         self._roles: dict[str, Readers] = {}
         self._seen: set[Narrow] = set()
         self._readable_by = frozenset(readable_by)
+        self._level_readers_named = dict(level_readers or {})
         self._levels_lacking: set[str] = set()
         self._project = self._project_readers()
         self._levels = self._level_readers()
@@ -229,12 +239,6 @@ class ProjectAccess:
         return [list(narrow) for narrow in found[:_MOST_NARROW]]
 
     @property
-    def issue_fields(self) -> list[str]:
-        """The fields of an issue that decide who may read it."""
-        named = {name for one in self._all() for name in one.of_issue}
-        return sorted({*named, "security", "issuerestriction", "attachment"})
-
-    @property
     def signature(self) -> str:
         """Changes when what stands in documents has to be worked out anew; empty if nothing does.
 
@@ -257,11 +261,11 @@ class ProjectAccess:
         lacking = {right for one in self._all() for right in one.lacking}
         lacking |= {right for one in self._roles.values() for right in one.lacking}
         lacking |= self._directory.lacks | self._levels_lacking
-        if not lacking or (self._readable_by and lacking == {ADMINISTER_PROJECTS}):
+        if not lacking or (self._readable_by and lacking <= {ADMINISTER_PROJECTS, NO_SCOPE}):
             return ""
         return (
             "Who may read these issues could not be read whole, so some or all people will not "
-            f"find them. The account lacks {' and '.join(sorted(lacking))}."
+            f"find them: {'; '.join(sorted(lacking))}."
         )
 
     # --- resolving ----------------------------------------------------------------------------
@@ -272,11 +276,13 @@ class ProjectAccess:
     def _project_readers(self) -> Readers:
         try:
             return self._resolved(self._client.browse_holders(self._project_id))
-        except (PermissionDeniedError, NotFoundError):
-            return Readers(self._readable_by, lacking=frozenset({ADMINISTER_PROJECTS}))
+        except (PermissionDeniedError, NotFoundError) as error:
+            return Readers(
+                self._readable_by, lacking=frozenset({cause(error, ADMINISTER_PROJECTS)})
+            )
 
     def _level_readers(self) -> dict[str, Readers]:
-        if ADMINISTER_PROJECTS in self._project.lacking:
+        if {ADMINISTER_PROJECTS, NO_SCOPE} & self._project.lacking:
             return {}
         try:
             scheme, levels = self._client.security_levels(self._project_id)
@@ -288,11 +294,22 @@ class ProjectAccess:
             identifier = str(level.get("id") or "")
             try:
                 holders = self._client.level_holders(str(scheme), identifier)
-            except (PermissionDeniedError, NotFoundError):
-                found[identifier] = Readers(lacking=frozenset({ADMINISTER}))
+            except PermissionDeniedError as error:
+                reason = cause(error, ADMINISTER)
+                found[identifier] = self._named_level(level, reason)
+            except NotFoundError:
+                reason = NO_MEMBERS.format(name=level.get("name") or identifier)
+                found[identifier] = self._named_level(level, reason)
             else:
                 found[identifier] = self._resolved(holders)
         return found
+
+    def _named_level(self, level: Mapping[str, Any], reason: str) -> Readers:
+        """The members of a level as the settings name them, where Jira does not tell them."""
+        named = self._level_readers_named.get(str(level.get("name")))
+        if named is None:
+            return Readers(lacking=frozenset({reason}))
+        return Readers(frozenset(named))
 
     def _resolved(self, holders: Sequence[Mapping[str, Any]]) -> Readers:
         found = _Found()
@@ -343,7 +360,7 @@ class ProjectAccess:
         """Everybody with access to a product; without one, to any."""
         applications = self._directory.application_groups
         if applications is None:
-            found.lacking.add(ADMINISTER)
+            found.lacking.add(self._directory.applications_lacking)
             return
         for key, refs in applications.items():
             if product in {"", key}:
@@ -364,8 +381,8 @@ class ProjectAccess:
                     self._add_actor(found, actor)
             except NotFoundError:
                 found.lacking.clear()
-            except PermissionDeniedError:
-                found.lacking.add(ADMINISTER_PROJECTS)
+            except PermissionDeniedError as error:
+                found.lacking.add(cause(error, ADMINISTER_PROJECTS))
             self._roles[role_id] = found.readers()
         return self._roles[role_id]
 

@@ -64,7 +64,9 @@ class Catalog:
 
     def _project(self, project: Mapping[str, Any]) -> Iterator[Change]:
         about = project_summary(project)
-        versions, components = project.get("versions") or (), project.get("components") or ()
+        versions = project.get("versions") or ()
+        # What a project says of its components leaves their leads out.
+        components = self._client.components(about["id"]) if project.get("components") else ()
         whole = {
             name: value
             for name, value in project.items()

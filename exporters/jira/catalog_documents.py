@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from langchain_core.documents import Document
 
-from documents.metadata import make_document
+from documents.metadata import NOT_EMBEDDED, make_document
 from exporters.changes import RawRecord
 from exporters.jira.adf import adf_to_markdown
 from exporters.jira.fields import day, iso_moment
@@ -30,6 +30,8 @@ def catalog_document(record: RawRecord) -> Document:
     facts = {key: value for key, value in _facts(record.entity, item) if value is not None}
     lines = [part for part in (one_line(name), *_lines(record.entity, item, project)) if part]
     lead = item.get("lead")
+    # A name alone ("Done", "1.0") is found by its words; among vectors it would be in the way.
+    says_something = bool(item.get("description") or item.get("goal"))
     return make_document(
         source=SOURCE,
         connection=payload["connection"],
@@ -45,6 +47,7 @@ def catalog_document(record: RawRecord) -> Document:
         extra={
             "name": one_line(name),
             **facts,
+            **({} if says_something else {NOT_EMBEDDED: True}),
             **({"project": project_facts(project)} if project else {}),
         },
     )

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from documents.errors import ConfigurationError
-from exporters.jira.client import JiraClient, jql_list, jql_text
+from exporters.jira.client import JiraClient
+from exporters.jira.jql import jql_list, jql_text
 from exporters.jira.projects import Scope
 from exporters.jira.settings import JiraSelection
 

@@ -1,15 +1,25 @@
 """The wire to Jira's REST API, Cloud (version 3) and Data Center (version 2): paging, batches."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote
 
-from exporters.errors import DataVolumeError, InvalidDataError, NotFoundError, TransientError
+from exporters.errors import (
+    AuthenticationError,
+    DataVolumeError,
+    InvalidDataError,
+    NotFoundError,
+    PermissionDeniedError,
+    TransientError,
+)
+from exporters.jira.answers import as_object, as_objects, items_of
 from exporters.jira.auth import Credential
-from exporters.jira.errors import PAGE_LOST
+from exporters.jira.errors import PAGE_LOST, SCOPE_LACKING
 from exporters.jira.fields import epoch_ms
+from exporters.jira.jql import changed_jql
 from exporters.jira.settings import JiraSettings
 from exporters.jira.site import JiraWire, Site
 
@@ -22,6 +32,7 @@ _DATA_CENTER_PAGE: Final = 1000
 """Data Center gives no more in one page of a search (`jira.search.views.default.max`)."""
 
 _DIRECTORY_PAGE: Final = 200
+_BROWSE: Final = "BROWSE_PROJECTS"
 
 
 class SearchPage(NamedTuple):
@@ -66,29 +77,30 @@ class JiraClient:
             return self._wire.http
 
     def _get(self, path: str, **options: Any) -> Any:
-        return self._http.get(self._api + path, **options).body
+        with _scopes_told(str(options.get("name"))):
+            return self._http.get(self._api + path, **options).body
 
     # --- who and where ------------------------------------------------------------------------
 
     def myself(self) -> dict[str, Any]:
         """The account whose credential is used."""
-        return _object(self._get("myself", name="the account"))
+        return as_object(self._get("myself", name="the account"))
 
-    def my_permissions(self, *names: str, project_id: str | None = None) -> dict[str, bool]:
-        """Which of some permissions the account has, in a project or everywhere."""
-        answer = self._get(
-            "mypermissions",
-            params={"permissions": ",".join(names), "projectId": project_id},
-            name="the account's permissions",
-        )
-        granted = _object(answer).get("permissions") or {}
-        return {name: bool((granted.get(name) or {}).get("havePermission")) for name in names}
+    def may_browse(self, project_id: str) -> bool:
+        """Whether the account may see a project's issues, as far as that depends on the project."""
+        params = {"permissions": _BROWSE, "projectId": project_id}
+        try:
+            answer = self._get("mypermissions", params=params, name="the account's permissions")
+        except NotFoundError:
+            return False
+        granted = as_object(as_object(answer).get("permissions")).get(_BROWSE)
+        return bool(as_object(granted).get("havePermission"))
 
     def projects(self) -> Iterator[dict[str, Any]]:
         """The projects that the account can see, archived ones too."""
         if not self.site().is_cloud:
             params = {"expand": "description,lead", "includeArchived": "true"}
-            yield from _objects(self._get("project", params=params, name="the projects"))
+            yield from as_objects(self._get("project", params=params, name="the projects"))
             return
         params = {"expand": "description,lead", "status": "live"}
         yield from self._offsets("project/search", "values", params, name="the projects")
@@ -102,15 +114,20 @@ class JiraClient:
         Raises:
             NotFoundError: It is gone, or the account may not see it.
         """
-        return _object(self._get(f"project/{quote(project_id)}", name="a project"))
+        return as_object(self._get(f"project/{quote(project_id)}", name="a project"))
+
+    def components(self, project_id: str) -> list[dict[str, Any]]:
+        """The components of a project, with their leads."""
+        path = f"project/{quote(project_id)}/components"
+        return as_objects(self._get(path, name="the project's components"))
 
     def fields(self) -> list[dict[str, Any]]:
         """What fields there are."""
-        return _objects(self._get("field", name="the fields"))
+        return as_objects(self._get("field", name="the fields"))
 
     def statuses(self) -> list[dict[str, Any]]:
         """What statuses there are, of all projects the account can see."""
-        return _objects(self._get("status", name="the statuses"))
+        return as_objects(self._get("status", name="the statuses"))
 
     # --- issues -------------------------------------------------------------------------------
 
@@ -153,7 +170,7 @@ class JiraClient:
                 "Jira answers a search with the same page again and again.",
                 hint="Run again later; nothing of this listing was taken for deleted.",
             )
-        return SearchPage(_items(body, "issues", "a search"), following)
+        return SearchPage(items_of(body, "issues", "a search"), following)
 
     def _search_data_center(
         self, jql: str, fields: Sequence[str], token: str | None, size: int
@@ -173,7 +190,7 @@ class JiraClient:
             asked["startAt"] = start = max(0, start - fallen)
             body = self._search(f"{self._api}search", asked, size, paged=False)
             total = int(body.get("total") or 0)
-        issues = _items(body, "issues", "a search")
+        issues = items_of(body, "issues", "a search")
         end = start + len(issues)
         more = bool(issues) and end < total
         return SearchPage(issues, f"{end}/{total}" if more else None)
@@ -188,7 +205,7 @@ class JiraClient:
             page_size=size,
             codes=PAGE_LOST if paged else None,
         )
-        return _object(answer.body)
+        return as_object(answer.body)
 
     def changed(
         self, where: str, since: int | None, fields: Sequence[str], until: int | None = None
@@ -231,6 +248,8 @@ class JiraClient:
         try:
             yield from self._batch(ids)
         except (DataVolumeError, TransientError, InvalidDataError) as error:
+            if len(ids) == 1 and isinstance(error, InvalidDataError) and not self.site().is_cloud:
+                return  # a server that checks queries refuses one for an issue that is gone
             if len(ids) == 1:
                 raise
             if isinstance(error, TransientError) and not _may_be_too_much(error):
@@ -268,7 +287,7 @@ class JiraClient:
             page_size=len(ids),
             item=ids[0] if len(ids) == 1 else None,
         )
-        return _items(answer.body, "issues", "issues")
+        return items_of(answer.body, "issues", "issues")
 
     def issue(self, issue_id: str) -> dict[str, Any]:
         """One issue, whole, as it is now.
@@ -280,7 +299,7 @@ class JiraClient:
         answer = self._get(
             f"issue/{quote(issue_id)}", params=params, name="an issue", item=issue_id
         )
-        return _object(answer)
+        return as_object(answer)
 
     def comments(self, issue_id: str) -> list[dict[str, Any]]:
         """All comments of an issue, the oldest first."""
@@ -313,13 +332,14 @@ class JiraClient:
             # Below the address we use, which need not be the one that Jira thinks it has.
             address = str(attachment.get("content") or "")
             path = address.removeprefix(self.site().url + "/")
-        return self._http.download(
-            path,
-            max_bytes=max_bytes,
-            expected_type=str(attachment.get("mimeType") or ""),
-            name="an attachment",
-            item=identifier,
-        )
+        with _scopes_told("an attachment"):
+            return self._http.download(
+                path,
+                max_bytes=max_bytes,
+                expected_type=str(attachment.get("mimeType") or ""),
+                name="an attachment",
+                item=identifier,
+            )
 
     # --- who may read -------------------------------------------------------------------------
 
@@ -334,9 +354,9 @@ class JiraClient:
             params={"expand": "all"},
             name="the project's permission scheme",
         )
-        grants = _items(scheme, "permissions", "the project's permission scheme")
+        grants = items_of(scheme, "permissions", "the project's permission scheme")
         return [
-            _object(grant.get("holder"))
+            as_object(grant.get("holder"))
             for grant in grants
             if grant.get("permission") == "BROWSE_PROJECTS"
         ]
@@ -346,22 +366,22 @@ class JiraClient:
         found = self._get(f"project/{quote(project_id)}/role", name="the project's roles")
         return {
             name: str(address).rstrip("/").rpartition("/")[2]
-            for name, address in _object(found).items()
+            for name, address in as_object(found).items()
         }
 
     def role_actors(self, project_id: str, role_id: str) -> list[dict[str, Any]]:
         """The people and groups that have a role in a project."""
         path = f"project/{quote(project_id)}/role/{quote(role_id)}"
-        return _objects(_object(self._get(path, name="a project role")).get("actors"))
+        return as_objects(as_object(self._get(path, name="a project role")).get("actors"))
 
     def security_levels(self, project_id: str) -> tuple[str | None, list[dict[str, Any]]]:
         """The id of a project's issue security scheme, and its levels; None without one."""
         path = f"project/{quote(project_id)}/issuesecuritylevelscheme"
         try:
-            scheme = _object(self._get(path, name="the project's issue security scheme"))
+            scheme = as_object(self._get(path, name="the project's issue security scheme"))
         except NotFoundError:
             return None, []
-        return str(scheme["id"]) if scheme.get("id") else None, _objects(scheme.get("levels"))
+        return str(scheme["id"]) if scheme.get("id") else None, as_objects(scheme.get("levels"))
 
     def level_holders(self, scheme_id: str, level_id: str) -> list[dict[str, Any]]:
         """Who may read the issues of a security level."""
@@ -373,7 +393,7 @@ class JiraClient:
         )
         # Older servers leave the filter out of account.
         return [
-            _object(member.get("holder"))
+            as_object(member.get("holder"))
             for member in members
             if str(member.get("issueSecurityLevelId") or level_id) == level_id
         ]
@@ -386,7 +406,7 @@ class JiraClient:
 
     def application_roles(self) -> list[dict[str, Any]]:
         """Which groups have access to which Jira product. Needs *Administer Jira*."""
-        return _objects(self._get("applicationrole", name="the applications' groups"))
+        return as_objects(self._get("applicationrole", name="the applications' groups"))
 
     def people(self) -> Iterator[dict[str, Any]]:
         """Every account, inactive ones, apps and customers too."""
@@ -397,7 +417,7 @@ class JiraClient:
         start = 0
         while True:
             # Pages are filtered after they were cut, so only an empty one is the end.
-            page = _objects(
+            page = as_objects(
                 self._get(
                     path,
                     params={**params, "startAt": start, "maxResults": _DIRECTORY_PAGE},
@@ -440,8 +460,9 @@ class JiraClient:
         prefix = "rest/agile/1.0/" if agile else self._api
         while True:
             asked = {**params, "startAt": start, "maxResults": size}
-            body = _object(self._http.get(prefix + path, params=asked, name=name).body)
-            items = _items(body, key, name)
+            with _scopes_told(name):
+                body = as_object(self._http.get(prefix + path, params=asked, name=name).body)
+            items = items_of(body, key, name)
             yield from items
             start += len(items)
             total = body.get("total")
@@ -453,55 +474,21 @@ class JiraClient:
                 return
 
 
-def changed_jql(where: str, since: int | None, until: int | None = None) -> str:
-    """A query for what changed, in the order of change.
-
-    Times are milliseconds since 1970: a date would be read by the minute, in the time zone of the
-    account's profile.
-    """
-    parts = [where]
-    if since is not None:
-        parts.append(f"updated >= {since}")
-    if until is not None:
-        parts.append(f"updated < {until}")
-    return f"{' AND '.join(parts)} ORDER BY updated ASC, id ASC"
-
-
-def jql_text(value: str) -> str:
-    """A text as a literal of JQL."""
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-def jql_list(values: Iterable[str]) -> str:
-    """Texts as a list of JQL."""
-    return f"({', '.join(map(jql_text, values))})"
+@contextmanager
+def _scopes_told(name: str) -> Iterator[None]:
+    """Tells a token that lacks a scope from one that is refused: Atlassian says 401 to both."""
+    try:
+        yield
+    except AuthenticationError as error:
+        if SCOPE_LACKING not in str(error):
+            raise
+        raise PermissionDeniedError(
+            f"The Jira token lacks the scope for {name}.",
+            hint="Make a token with the scopes that docs/sources/jira.md lists.",
+        ) from error
 
 
 def _may_be_too_much(error: TransientError) -> bool:
     """Whether an answer was cut off or no JSON, as very large ones are, rather than refused."""
     text = str(error)
     return "not JSON" in text or "cut off" in text
-
-
-def _items(body: Any, key: str, name: str) -> list[dict[str, Any]]:
-    """The items of an answer, which must be there: a listing must not end early in silence.
-
-    Raises:
-        TransientError: It is not an answer to what was asked.
-    """
-    found = body.get(key) if isinstance(body, dict) else None
-    if not isinstance(found, list):
-        raise TransientError(
-            f"Jira answered {name} without {key!r}.",
-            hint="It is asked again; if it lasts, check base_url and proxies on the way.",
-        )
-    return _objects(found)
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _objects(value: Any) -> list[dict[str, Any]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

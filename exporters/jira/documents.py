@@ -11,7 +11,7 @@ from typing import Any, Final
 from langchain_core.documents import Document
 
 from documents.ids import document_id
-from documents.metadata import make_document
+from documents.metadata import NOT_EMBEDDED, make_document
 from documents.text import normalize_text
 from documents.times import iso_utc
 from exporters.changes import RawRecord
@@ -289,6 +289,8 @@ def _attachment(record: RawRecord) -> Document:
         "size": attachment.get("size"),
         "project": project_facts(issue.get("project") or {}),
     }
+    if not payload.get("text"):
+        extra[NOT_EMBEDDED] = True
     if payload.get("no_text"):
         extra["no_text"] = payload["no_text"]
     if payload.get("truncated"):

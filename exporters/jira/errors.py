@@ -14,13 +14,13 @@ from exporters.errors import (
 JIRA_CODES: Final[Mapping[str, ErrorRule]] = {
     "HTTP 401": ErrorRule(
         error=AuthenticationError,
-        message="Jira does not accept the token for {request}.",
+        message="Jira does not accept the token for {request}{why}.",
         hint="API tokens expire after a year at most: make a new one. A person's API token needs "
         "the setting `email`, a service account's must have it empty.",
     ),
     "HTTP 403": ErrorRule(
         error=PermissionDeniedError,
-        message="Jira does not allow {request}.",
+        message="Jira does not allow {request}{why}.",
         hint="Grant the account the right or the token the scope: docs/sources/jira.md has a list.",
     ),
     "HTTP 404": ErrorRule(
@@ -34,6 +34,9 @@ JIRA_CODES: Final[Mapping[str, ErrorRule]] = {
     ),
 }
 """By status. Rate limits (429, with `RateLimit-Reason`) are known to `exporters.classify`."""
+
+SCOPE_LACKING: Final = "scope does not match"
+"""What Atlassian's gateway says, with status 401, to a good token without the scope for a call."""
 
 PAGE_LOST: Final[Mapping[str, ErrorRule]] = {
     "HTTP 400": ErrorRule(

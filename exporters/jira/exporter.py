@@ -76,32 +76,13 @@ class JiraExporter(BaseExporter):
             now: The clock.
         """
         self._settings = settings or load_settings(JiraSettings, SOURCE)
-        self._credential = Credential(self._settings.email, token, client_id, client_secret)
-        self._client = JiraClient(self._credential, self._settings)
+        credential = Credential(self._settings.email, token, client_id, client_secret)
+        self._client = JiraClient(credential, self._settings)
         self._directory = JiraDirectory(self._client)
         self._now = now
         self._lock = Lock()
         self._access: dict[str, ProjectAccess] = {}
         self._fields: dict[str, dict[str, Any]] | None = None
-
-    @classmethod
-    def for_selection(
-        cls, selection: Any, credentials: Mapping[str, str], settings: Any
-    ) -> BaseExporter:
-        """An exporter for a run, which needs a whole credential.
-
-        Raises:
-            ConfigurationError: There is none, a half, or two.
-        """
-        del selection
-        exporter = cls(
-            credentials.get("token"),
-            client_id=credentials.get("client_id"),
-            client_secret=credentials.get("client_secret"),
-            settings=settings,
-        )
-        exporter._credential.check()
-        return exporter
 
     @property
     def connection(self) -> str:
@@ -119,7 +100,6 @@ class JiraExporter(BaseExporter):
 
     def partitions(self, selection: JiraSelection) -> Iterator[Partition]:
         """The people, the catalogue, then the projects as the account sees them."""
-        self._credential.check()
         projects = chosen_projects(self._client.projects(), selection.projects)
         scope = chosen_scope(self._client, selection, self._now())
         yield Partition(key=PEOPLE, name="people", kind="people")
@@ -280,7 +260,8 @@ class JiraExporter(BaseExporter):
                 self._directory,
                 project_id,
                 lead if lead is not None else self._lead_of(project_id),
-                self._settings.readable_by,
+                readable_by=self._settings.readable_by,
+                level_readers=self._settings.level_readers,
             )
             with self._lock:
                 found = self._access.setdefault(project_id, found)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from exporters.changes import (
     AccessChange,
@@ -38,8 +38,6 @@ from exporters.jira.payloads import (
     restricted_comments,
 )
 from exporters.jira.settings import JiraSettings
-
-_BROWSE: Final = "BROWSE_PROJECTS"
 
 
 class IssueLoader:
@@ -133,10 +131,8 @@ class IssueLoader:
         """
         try:
             project = self._client.project(self._project_id)
-            if not project.get("archived"):
-                granted = self._client.my_permissions(_BROWSE, project_id=self._project_id)
-                if granted[_BROWSE]:
-                    return
+            if not project.get("archived") and self._client.may_browse(self._project_id):
+                return
         except (NotFoundError, PermissionDeniedError):
             pass  # told below, like the other ways in which it is out of sight
         raise PermissionDeniedError(

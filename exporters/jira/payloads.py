@@ -212,12 +212,13 @@ def is_restricted(comment: Mapping[str, Any], fields: Mapping[str, Any]) -> bool
     """Whether a comment is shown to a role or group only, or is internal to a service desk.
 
     An internal one is for the agents; the issue's reporter, a customer, may read the issue and not
-    it.
+    it. Data Center does not say of a comment which it is, so there all of a service desk's are kept
+    apart.
     """
     if comment.get("visibility"):
         return True
     kind = (fields.get("project") or {}).get("projectTypeKey")
-    return kind == _SERVICE_DESK and comment.get("jsdPublic") is False
+    return kind == _SERVICE_DESK and comment.get("jsdPublic") is not True
 
 
 def issue_url(site_url: str, key: object) -> str:

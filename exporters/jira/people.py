@@ -7,13 +7,20 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from documents.principals import group, user, user_without_email
-from exporters.errors import NotFoundError, PermissionDeniedError
+from exporters.errors import ExportError, NotFoundError, PermissionDeniedError
 from exporters.jira.client import JiraClient
 
 SOURCE: Final = "jira"
 
-BROWSE_USERS: Final = "the global permission *Browse users and groups*"
-ADMINISTER: Final = "the global permission *Administer Jira*"
+BROWSE_USERS: Final = "the account lacks the global permission *Browse users and groups*"
+ADMINISTER: Final = "the account lacks the global permission *Administer Jira*"
+
+NO_SCOPE: Final = "the token lacks a scope for permissions, see docs/sources/jira.md"
+
+
+def cause(error: ExportError, right: str) -> str:
+    """Why something cannot be read, as a clause: the token's scope, or the account's right."""
+    return NO_SCOPE if "scope" in str(error) else right
 
 
 def account_id(person: Any) -> str | None:
@@ -66,7 +73,10 @@ class JiraDirectory:
         self._groups: dict[str, frozenset[str] | None] = {}
         self._told: set[str] = set()
         self.lacks: set[str] = set()
-        """Rights that were found missing, as a person calls them."""
+        """What was found missing, as clauses of a sentence."""
+
+        self.applications_lacking = ADMINISTER
+        """Why it cannot be read who has access to which product, where it cannot."""
 
     @property
     def _connection(self) -> str:
@@ -80,8 +90,8 @@ class JiraDirectory:
                 for name in ("accountId", "key", "name"):
                     if person.get(name):
                         found.setdefault(str(person[name]), person)
-        except PermissionDeniedError:
-            self.lacks.add(BROWSE_USERS)
+        except PermissionDeniedError as error:
+            self.lacks.add(cause(error, BROWSE_USERS))
         return found
 
     def principal(self, identifier: str) -> str | None:
@@ -109,8 +119,8 @@ class JiraDirectory:
             people = list(self._client.group_members(ref.id, ref.name))
         except NotFoundError:
             return None
-        except PermissionDeniedError:
-            self.lacks.add(BROWSE_USERS)
+        except PermissionDeniedError as error:
+            self.lacks.add(cause(error, BROWSE_USERS))
             return None
         return principals_of(people, self._connection)
 
@@ -119,7 +129,8 @@ class JiraDirectory:
         """The groups that give access, by product; None where this may not be read."""
         try:
             roles = self._client.application_roles()
-        except (PermissionDeniedError, NotFoundError):
+        except (PermissionDeniedError, NotFoundError) as error:
+            self.applications_lacking = cause(error, ADMINISTER)
             return None
         return {
             str(role.get("key") or ""): [

@@ -105,7 +105,14 @@ def _permissions(
     sampled = seen[:_SAMPLED_PROJECTS]
     for project_id, key in sampled:
         lead = client.project(project_id).get("lead")
-        access = ProjectAccess(client, directory, project_id, lead, settings.readable_by)
+        access = ProjectAccess(
+            client,
+            directory,
+            project_id,
+            lead,
+            readable_by=settings.readable_by,
+            level_readers=settings.level_readers,
+        )
         if access.problem:
             problems[key] = access.problem
     if problems:

@@ -24,8 +24,9 @@ from exporters.changes import (
 )
 from exporters.errors import CursorExpiredError
 from exporters.jira.access import Narrow, ProjectAccess
-from exporters.jira.client import JiraClient, changed_jql
+from exporters.jira.client import JiraClient
 from exporters.jira.fields import epoch_ms
+from exporters.jira.jql import changed_jql
 from exporters.jira.loading import IssueLoader
 from exporters.jira.payloads import ATTACHMENT, ISSUE
 from exporters.jira.settings import JiraSettings
@@ -93,6 +94,14 @@ class ProjectSync:
         cursor = dict(cursor) if cursor else {}
         circles = [Narrow(*one) for one in cursor.get("circles") or ()]
         yield from self._memberships(circles)
+        if not self._client.may_browse(str(self._project["id"])):
+            # Who administers a project sees it in lists and finds it empty.
+            yield Withheld(
+                f"The account may not browse {self._project.get('key')}. Give it *Browse "
+                "Projects* there; what was synced of it stays.",
+                everything=True,
+            )
+            return
         if not self._scope.is_whole:
             yield from self._part(cursor, circles)
         elif cursor.get("scope") or "since" not in cursor:
@@ -130,24 +139,22 @@ class ProjectSync:
         """Works out anew who may read because of an issue, where the rules for that moved."""
         if cursor.get("access", "") == self._access.signature:
             return
-        token: str | None = None
-        while True:
-            page = self._client.search(
-                f"{self._all} ORDER BY id ASC", self._access.issue_fields, token=token
-            )
-            for issue in page.issues:
-                fields, identifier = issue.get("fields") or {}, str(issue["id"])
-                principals = self._access.of_issue(fields)
-                yield AccessChange(access=principals, entity=ISSUE, external_id=identifier)
-                for one in fields.get("attachment") or ():
-                    yield AccessChange(
-                        access=principals,
-                        entity=ATTACHMENT,
-                        external_id=f"{identifier}/{one['id']}",
-                    )
-            token = page.token
-            if not token:
-                return
+        size = self._settings.bulk_size
+        for listed, _ in self._id_pages(None):
+            ids = [str(issue["id"]) for issue in listed]
+            for start in range(0, len(ids), size):
+                # Not as the search has them: an index that lags behind would give back an access
+                # that a security level has just taken away.
+                for issue in self._client.issues(ids[start : start + size]):
+                    yield from self._readers_of(issue)
+
+    def _readers_of(self, issue: Mapping[str, Any]) -> Iterator[Change]:
+        fields, identifier = issue.get("fields") or {}, str(issue["id"])
+        principals = self._access.of_issue(fields)
+        yield AccessChange(access=principals, entity=ISSUE, external_id=identifier)
+        for one in fields.get("attachment") or ():
+            external_id = f"{identifier}/{one['id']}"
+            yield AccessChange(access=principals, entity=ATTACHMENT, external_id=external_id)
 
     # --- issues -------------------------------------------------------------------------------
 
@@ -179,7 +186,8 @@ class ProjectSync:
             for change in self._window(self._all, None):
                 if not isinstance(change, int):
                     yield change
-            yield from self._moved_readers({"access": None})
+            # Nor does a mark that was lost tell by which rules their readers were worked out.
+            yield from self._moved_readers(cursor if page else {"access": None})
             yield from self._inner_circles(circles)
         yield Complete(full=True)
         yield Checkpoint(self._cursor(since, circles, swept=self._now()))

@@ -90,6 +90,13 @@ class JiraSettings(SourceSettings):
         "permissions it may not read; empty means nobody.",
     )
 
+    level_readers: Mapping[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        examples=[{"Confidential": ["user:ada@acme.com"]}],
+        description="Members of security levels by the level's name, as principals, where Jira "
+        "does not tell them.",
+    )
+
     @field_validator("gateway_url", "auth_url")
     @classmethod
     def _is_address(cls, value: str) -> str:
@@ -100,6 +107,15 @@ class JiraSettings(SourceSettings):
     def _are_principals(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if wrong := [one for one in value if not is_principal(one)]:
             raise ValueError(f"principals as domain:acme.com or user:ada@acme.com, not {wrong[0]}")
+        return value
+
+    @field_validator("level_readers")
+    @classmethod
+    def _are_lists_of_principals(
+        cls, value: Mapping[str, tuple[str, ...]]
+    ) -> Mapping[str, tuple[str, ...]]:
+        for principals in value.values():
+            cls._are_principals(principals)
         return value
 
 

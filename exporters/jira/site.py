@@ -73,8 +73,10 @@ class JiraWire:
         """The Jira behind `base_url`.
 
         Raises:
+            ConfigurationError: There is no credential, a half, or two.
             ExportError: It does not answer, or does not say what it is.
         """
+        self._credential.check()
         with self._lock:
             return self._found
 

@@ -98,7 +98,7 @@ def document(
         source: The text, or a document.
         mention: Finds people for ``@name``; unknown names stay text.
         card_url: What the key in a card is put behind.
-        media: Media id by file name, for attachments that are shown; a file that is not there stays text.
+        media: Media id by file name, for attachments that are shown; unknown files stay text.
     """
     if isinstance(source, Mapping):
         return dict(source)

@@ -15,6 +15,7 @@ from sandbox.jira import (
     people_endpoints,
     project_endpoints,
     search_endpoints,
+    settings_endpoints,
 )
 from sandbox.jira.asking import Asked, Asking
 from sandbox.jira.auth import authenticate, read_credentials, refusal, require_scopes
@@ -34,6 +35,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     # Before issue/{issue}: the first endpoint that fits a path is taken.
     *people_endpoints.ENDPOINTS,
     *project_endpoints.ENDPOINTS,
+    *settings_endpoints.ENDPOINTS,
     *issue_endpoints.ENDPOINTS,
     *agile_endpoints.ENDPOINTS,
 )
@@ -96,6 +98,25 @@ class RestApi:
             return answer
         return _json(orjson.dumps(answer), headers)
 
+    async def accessible_resources(self, request: web.Request) -> web.Response:
+        """Answer ``/oauth/token/accessible-resources``: the sites a bearer token is good for."""
+        credentials = read_credentials(request.headers.get("Authorization", ""))
+        with self._site.lock:
+            try:
+                _, token = authenticate(self._site, credentials, gateway=True)
+            except JiraError as error:
+                return _json(orjson.dumps(error.body), error.headers, error.status)
+            name = self._site.name.lower()
+            scopes = sorted(token.scopes) if token else []
+        entry = {
+            "id": self._site.cloud_id,
+            "url": f"{request.scheme}://{request.host}",
+            "name": name,
+            "scopes": scopes,
+            "avatarUrl": f"https://site-admin-avatar-cdn.prod.public.atl-paas.net/{name}.png",
+        }
+        return _json(orjson.dumps([entry]), {})
+
     async def download(self, request: web.Request) -> web.Response:
         """Answer ``/secure/attachment/...``: Data Center's files, with the login of the API."""
         wanted = request.match_info["attachment"]
@@ -105,10 +126,9 @@ class RestApi:
                 viewer, _ = authenticate(self._site, credentials, gateway=False)
             except JiraError as error:
                 return _json(orjson.dumps(error.body), error.headers, error.status)
-            for issue in self._site.issues.values():
-                for file in issue.attachments:
-                    if str(file.id) == wanted and viewer.may_see(issue):
-                        return web.Response(body=file.content, content_type=file.mime_type)
+            found = self._site.find_file(wanted)
+            if found is not None and viewer.may_see(found[0]):
+                return web.Response(body=found[1].content, content_type=found[1].mime_type)
         return web.Response(status=404, text="<html><body>Not found</body></html>")
 
     def _route(self, request: web.Request, asked: Asked) -> Route:

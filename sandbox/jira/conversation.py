@@ -211,6 +211,7 @@ class Conversation(Issues):
             self._media_id(number),
         )
         found.attachments = [*found.attachments, made]
+        self._files[str(made.id)] = self._files[made.media_id] = made
         item = ChangeItem("Attachment", "attachment", None, None, str(number), filename)
         self._write_down(found, person, moment, [item])
         return number

@@ -175,6 +175,13 @@ class Directory:
         self.person(person).display_name = display_name
 
     @mutation
+    def erase_person(self, person: str) -> None:
+        """Let somebody's account be deleted: what they wrote stays, by a "Former user"."""
+        found = self.person(person)
+        found.display_name, found.email = "Former user", ""
+        found.active = found.email_visible = False
+
+    @mutation
     def set_person(
         self,
         person: str,

@@ -5,8 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from aiohttp import web
-
 from sandbox.jira.asking import Asking
 from sandbox.jira.model import Flavour
 
@@ -14,6 +12,7 @@ Handler = Callable[[Asking], Any]
 
 WORK = ("read:jira-work",)
 USER = ("read:jira-user",)
+PROJECT = ("manage:jira-project",)
 CONFIGURATION = ("manage:jira-configuration",)
 BOTH: tuple[Flavour, ...] = ("cloud", "datacenter")
 CLOUD: tuple[Flavour, ...] = ("cloud",)
@@ -47,6 +46,3 @@ class Endpoint:
             return None
         found = re.fullmatch(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.path), path)
         return None if found is None else found.groupdict()
-
-
-Answer = web.Response | Any

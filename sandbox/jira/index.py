@@ -8,6 +8,7 @@ by the values the issues are sorted by, so an issue that is updated while somebo
 
 import base64
 import hashlib
+import re
 from bisect import bisect_right
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ UNBOUNDED = (
 INVALID_TOKEN = "The nextPageToken is invalid or has expired."  # noqa: S105  (a message)
 
 SortKey = tuple[float, ...]
+
+_TIME = re.compile(r"\d[mhdw]\b|\bnow\b|OfDay", re.IGNORECASE)
+"""What a query that speaks of "now" has in it, and some others too, which costs time only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +89,13 @@ class Index:
         rows = sorted(
             (sort_key(issue), issue.id)
             for issue in self._documents(lag, reconcile)
-            if not issue.archived and condition(issue) and viewer.may_see(issue)
+            if not issue.archived and condition(issue) and self._may_see(viewer, issue)
         )
         return Found([row[0] for row in rows], [row[1] for row in rows])
+
+    def _may_see(self, viewer: Viewer, issue: Issue) -> bool:
+        """Who may see an issue is looked up as it is now, however old the index is."""
+        return viewer.may_see(self._site.issues.get(issue.id, issue))
 
     def _documents(self, lag: float, reconcile: Collection[int]) -> Iterator[Issue]:
         """Every issue as the index has it."""
@@ -101,6 +109,8 @@ class Index:
             elif issue.indexed_from <= seen_until:
                 yield _as_of(issue, seen_until)
         for issue_id, (moment, issue) in self._site.deleted.items():
+            if issue.project not in self._site.projects:
+                continue
             if moment > seen_until >= issue.indexed_from and issue_id not in reconcile:
                 yield _as_of(issue, seen_until)
 
@@ -115,8 +125,7 @@ def _as_of(issue: Issue, moment: float) -> Issue:
 
 def _tells_time(jql: str) -> bool:
     """Whether a query means something else a moment later, so that its result is not kept."""
-    lower = jql.lower()
-    return "()" in lower or "startofday" in lower or "endofday" in lower or '"-' in lower
+    return _TIME.search(jql) is not None
 
 
 def write_token(viewer: Viewer, query: str, after: SortKey, now: float) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from sandbox.jira.asking import Asking
-from sandbox.jira.endpoint import CLOUD, Endpoint
+from sandbox.jira.endpoint import CLOUD, WORK, Endpoint
 from sandbox.jira.errors import JiraError, bad_request
 from sandbox.jira.issue_payloads import chosen_fields
 from sandbox.jira.media import media_url
@@ -219,7 +219,10 @@ def attachment(asking: Asking) -> Payload:
 
 
 def attachment_content(asking: Asking) -> web.Response:
-    """``attachment/content/{attachment}``: a redirect to the media host, or the bytes."""
+    """``attachment/content/{attachment}``: a redirect to the media host, or the bytes.
+
+    A thumbnail is the picture itself.
+    """
     file = _file(asking)
     if not asking.flag("redirect", default=True):
         return web.Response(body=file.content, content_type=file.mime_type)
@@ -229,10 +232,9 @@ def attachment_content(asking: Asking) -> web.Response:
 
 def _file(asking: Asking) -> Attachment:
     wanted = asking.text("attachment")
-    for issue in asking.site.issues.values():
-        for file in issue.attachments:
-            if str(file.id) == wanted and asking.viewer.may_see(issue):
-                return file
+    found = asking.site.find_file(wanted) if wanted.isdigit() else None
+    if found is not None and asking.viewer.may_see(found[0]):
+        return found[1]
     raise JiraError(404, f"The attachment with id '{wanted}' does not exist")
 
 
@@ -250,8 +252,8 @@ ENDPOINTS = (
     Endpoint("GET", "issue/{issue}/remotelink", remote_links, anonymous=True),
     Endpoint("GET", "issue/{issue}/watchers", watchers),
     Endpoint("GET", "attachment/{attachment}", attachment, anonymous=True),
-    Endpoint(
-        "GET", "attachment/content/{attachment}", attachment_content, flavours=CLOUD,
-        anonymous=True,
+    *(
+        Endpoint("GET", f"attachment/{kind}/{{attachment}}", attachment_content, WORK, CLOUD, True)
+        for kind in ("content", "thumbnail")
     ),
 )  # fmt: skip

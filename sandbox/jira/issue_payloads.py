@@ -145,7 +145,9 @@ class IssuePayloads(Payloads):
             "content": content,
         }
         if file.mime_type.startswith("image/"):
-            payload["thumbnail"] = content.replace("/content/", "/thumbnail/")
+            payload["thumbnail"] = content.replace("/content/", "/thumbnail/").replace(
+                "/secure/attachment/", "/secure/thumbnail/"
+            )
         return payload
 
     def remote_link(self, link: RemoteLink, issue: Issue) -> Payload:

@@ -9,6 +9,7 @@ from sandbox.jira import adf
 from sandbox.jira.catalogue import ISSUE_TYPES, PRIORITIES, RESOLUTIONS, STATUSES
 from sandbox.jira.model import (
     Adf,
+    Attachment,
     ChangeItem,
     Flavour,
     History,
@@ -57,6 +58,7 @@ class Issues(Projects):
         self.children_of: dict[int, list[int]] = {}
         self._keys: dict[str, int] = {}
         self._comments: dict[int, int] = {}
+        self._files: dict[str, Attachment] = {}
 
     def issue(self, issue: str | int) -> Issue:
         """One issue.
@@ -98,6 +100,14 @@ class Issues(Projects):
         person = self.find_person(name)
         return None if person is None else (person.account_id, person.display_name)
 
+    def find_file(self, name: str) -> tuple[Issue, Attachment] | None:
+        """A file that is attached, by its id or its media id, with its issue."""
+        file = self._files.get(name)
+        issue = None if file is None else self.issues.get(file.issue)
+        if file is None or issue is None or file not in issue.attachments:
+            return None
+        return issue, file
+
     def _place(self, issue: Issue) -> None:
         self.issues[issue.id] = issue
         self._keys[issue.key] = issue.id
@@ -106,7 +116,7 @@ class Issues(Projects):
         """Keep what the index knows of an issue before it changes; returns the change's time."""
         if at is not None:
             return at
-        now = self.clock()
+        now = self.clock.tick()
         before = copy.copy(issue)
         before.past = []
         kept = [entry for entry in issue.past if entry[0] > now - LONGEST_LAG]

@@ -31,7 +31,7 @@ from sandbox.jira.viewer import Viewer
 Condition = Callable[[Issue], bool]
 
 _DATE_FORMS = ("%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M", "%Y-%m-%d", "%Y/%m/%d")
-_PERIOD = re.compile(r"([+-]?)(\d+)([mhdw])\Z")
+_PERIOD = re.compile(r"([+-]?)((?:\d+[mhdw]\s*)+)\Z")
 _UNITS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 _ALIASES = {
@@ -336,9 +336,9 @@ class Meaning:
             return self._moment_function(value, now)
         if value.text.lstrip("-").isdigit():
             return int(value.text) / 1000
-        if match := _PERIOD.match(value.text):
-            sign = -1 if match[1] == "-" else 1
-            return now + sign * int(match[2]) * _UNITS[match[3]]
+        period = _period(value.text)
+        if period is not None:
+            return now + period
         for form in _DATE_FORMS:
             try:
                 return datetime.strptime(value.text, form).replace(tzinfo=here).timestamp()
@@ -358,9 +358,8 @@ class Meaning:
             today = datetime.fromtimestamp(now, zone(self._viewer.tz))
             begin = today.replace(hour=0, minute=0, second=0, microsecond=0)
             moved = begin + timedelta(days=1 if name == "endofday" else 0)
-            offset = _PERIOD.match(value.arguments[0]) if value.arguments else None
-            seconds = int(offset[2]) * _UNITS[offset[3]] if offset else 0
-            return moved.timestamp() + (-seconds if offset and offset[1] == "-" else seconds)
+            offset = _period(value.arguments[0]) if value.arguments else None
+            return moved.timestamp() + (offset or 0.0)
         raise bad_request(f"Unable to find JQL function '{value.text}()'.")
 
     # --- order ------------------------------------------------------------------------------------
@@ -396,6 +395,16 @@ class Meaning:
                 else float("inf"),
             ),
         }
+
+
+def _period(text: str) -> float | None:
+    """Seconds of ``-5d`` or ``4w 2d``; None for what is no period."""
+    match = _PERIOD.match(text)
+    if match is None:
+        return None
+    parts = re.findall(r"(\d+)([mhdw])", match[2])
+    seconds = sum(int(count) * _UNITS[unit] for count, unit in parts)
+    return float(-seconds if match[1] == "-" else seconds)
 
 
 def _newest_first(issue: Issue) -> tuple[float, ...]:

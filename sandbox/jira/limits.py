@@ -159,5 +159,18 @@ def refusal_headers(form: LimitForm, wait: float, limit: int = 100) -> dict[str,
     }
 
 
+def bucket_headers(
+    wait: float, *, size: int = 100, fill: int = 5, interval: int = 1
+) -> dict[str, str]:
+    """The headers of a 429 on Data Center: an empty bucket."""
+    return {
+        "X-RateLimit-Limit": str(size),
+        "X-RateLimit-Remaining": "0",
+        "X-RateLimit-FillRate": str(fill),
+        "X-RateLimit-Interval-Seconds": str(interval),
+        "Retry-After": str(math.ceil(wait)),
+    }
+
+
 def _reset_at(wait: float) -> str:
     return datetime.fromtimestamp(time.time() + wait, UTC).strftime("%Y-%m-%dT%H:%MZ")

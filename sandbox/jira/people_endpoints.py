@@ -5,7 +5,7 @@ from typing import Any
 
 from sandbox.jira.asking import Asking
 from sandbox.jira.catalogue import GLOBAL_PERMISSIONS, PERMISSIONS
-from sandbox.jira.endpoint import CLOUD, CONFIGURATION, DATACENTER, USER, Endpoint
+from sandbox.jira.endpoint import CLOUD, CONFIGURATION, USER, Endpoint
 from sandbox.jira.errors import JiraError, bad_request, no_such_issue, no_such_project
 from sandbox.jira.model import Group, Issue, Person, Project
 from sandbox.jira.payloads import Payload
@@ -66,6 +66,30 @@ def users_search(asking: Asking) -> list[Payload]:
     people = list(asking.site.people.values())
     shown, _ = asking.page(people, most=MOST_USERS)
     return [asking.make.person(person) for person in shown]
+
+
+def user_search(asking: Asking) -> list[Payload]:
+    """``user/search``: accounts whose name or shown address begins a word with the query."""
+    _require_user_browser(asking)
+    query = asking.text("query" if asking.site.is_cloud else "username").lower()
+    if not query:
+        raise bad_request("The query parameter is required.")
+    found = [
+        person
+        for person in asking.site.people.values()
+        if person.active and (query == "." or _is_called(asking, person, query))
+    ]
+    shown, _ = asking.page(found, most=MOST_USERS)
+    return [asking.make.person(person) for person in shown]
+
+
+def _is_called(asking: Asking, person: Person, query: str) -> bool:
+    words = person.display_name.lower().split()
+    if asking.viewer.sees_email_of(person):
+        words.append(person.email.lower())
+    if not asking.site.is_cloud:
+        words.append(person.name)
+    return any(word.startswith(query) for word in (*words, person.display_name.lower()))
 
 
 def user(asking: Asking) -> Payload:
@@ -286,7 +310,7 @@ ENDPOINTS = (
     Endpoint("GET", "myself", myself, scopes=USER),
     Endpoint("GET", "users/search", users_search, scopes=USER, flavours=CLOUD),
     Endpoint("GET", "users", users_search, scopes=USER, flavours=CLOUD),
-    Endpoint("GET", "user/search", users_search, scopes=USER, flavours=DATACENTER),
+    Endpoint("GET", "user/search", user_search, scopes=USER),
     Endpoint("GET", "user", user, scopes=USER),
     Endpoint("GET", "user/bulk", user_bulk, scopes=USER, flavours=CLOUD),
     Endpoint("GET", "user/groups", user_groups, scopes=USER, flavours=CLOUD),

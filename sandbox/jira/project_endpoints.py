@@ -4,21 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox.jira.asking import Asking
-from sandbox.jira.catalogue import (
-    CATEGORIES,
-    FIELDS,
-    ISSUE_TYPES,
-    LINK_TYPES,
-    PRIORITIES,
-    RESOLUTIONS,
-    ROLES,
-    STATUSES,
-)
-from sandbox.jira.endpoint import CLOUD, CONFIGURATION, Endpoint
+from sandbox.jira.catalogue import FIELDS, ISSUE_TYPES, ROLES
+from sandbox.jira.endpoint import CLOUD, CONFIGURATION, PROJECT, Endpoint
 from sandbox.jira.errors import JiraError, bad_request
-from sandbox.jira.model import Field, Group, Person, Project, SecurityLevel, SecurityScheme
+from sandbox.jira.model import Group, Person, Project, SecurityLevel, SecurityScheme
 from sandbox.jira.payloads import PROJECT_EXPAND, Payload
-from sandbox.jira.projects import LICENSED_GROUP
+from sandbox.jira.settings_endpoints import field_payload
 
 MOST_PROJECTS = 100
 NOT_AN_ADMIN = "You do not have permission to view the configuration of this project."
@@ -248,6 +239,17 @@ def project_security_scheme(asking: Asking) -> Payload:
     return _security_scheme(asking, asking.site.security_schemes[found.security_scheme])
 
 
+def security_schemes(asking: Asking) -> Payload:
+    """``issuesecurityschemes``: all of them; to admins."""
+    if not asking.viewer.is_admin:
+        raise JiraError(403, "You do not have permission to view issue security schemes.")
+    schemes = asking.site.security_schemes.values()
+    shown = [_security_scheme(asking, scheme) for scheme in schemes]
+    for payload in shown:
+        del payload["levels"]
+    return {"issueSecuritySchemes": shown}
+
+
 def security_scheme(asking: Asking) -> Payload:
     """``issuesecurityschemes/{scheme}``."""
     return _security_scheme(asking, _administered_scheme(asking))
@@ -294,7 +296,7 @@ def _administered_scheme(asking: Asking) -> SecurityScheme:
     return scheme
 
 
-# --- versions, components, settings ---------------------------------------------------------------
+# --- versions and components ----------------------------------------------------------------------
 
 
 def _versions(asking: Asking, found: Project) -> list[Payload]:
@@ -317,20 +319,23 @@ def version_page(asking: Asking) -> Payload:
 
 
 def _components(asking: Asking, found: Project) -> list[Payload]:
-    lead = asking.make.lead
-    return [
-        asking.make.component(one)
-        | ({"lead": lead(one.lead)} if one.lead else {})
-        | {
-            "assigneeType": "PROJECT_DEFAULT",
-            "realAssigneeType": "PROJECT_DEFAULT",
-            "isAssigneeTypeValid": False,
+    shown = []
+    for one in asking.site.components.values():
+        if one.project != found.id:
+            continue
+        payload = asking.make.component(one)
+        lead = asking.make.lead(one.lead)
+        kind = "COMPONENT_LEAD" if lead else "PROJECT_DEFAULT"
+        payload |= {"assigneeType": kind, "realAssigneeType": kind}
+        if lead:
+            payload |= {"lead": lead, "assignee": lead, "realAssignee": lead}
+        payload |= {
+            "isAssigneeTypeValid": bool(lead),
             "project": found.key,
             "projectId": found.id,
         }
-        for one in asking.site.components.values()
-        if one.project == found.id
-    ]
+        shown.append(payload if asking.site.is_cloud else payload | {"archived": False})
+    return shown
 
 
 def components(asking: Asking) -> list[Payload]:
@@ -344,112 +349,6 @@ def component_page(asking: Asking) -> Payload:
     return asking.page_bean(_components(asking, found), f"project/{found.key}/component")
 
 
-def field_payload(field: Field) -> Payload:
-    """A field as ``field`` lists it."""
-    payload: Payload = {
-        "id": field.id,
-        "key": field.id,
-        "name": field.name,
-        "custom": field.custom,
-        "orderable": field.orderable,
-        "navigable": field.navigable,
-        "searchable": True,
-        "clauseNames": list(field.clauses),
-    }
-    return payload | {"schema": field.schema} if field.schema else payload
-
-
-def fields(asking: Asking) -> list[Payload]:
-    """``field``: all of them."""
-    shown = [field_payload(field) for field in FIELDS.values()]
-    if asking.site.is_cloud:
-        return shown
-    return [{name: one[name] for name in one if name != "key"} for one in shown]
-
-
-def statuses(asking: Asking) -> list[Payload]:
-    """``status``."""
-    shown = [asking.make.status(status) for status in STATUSES]
-    if not asking.site.is_cloud:
-        return shown
-    return [payload | {"untranslatedName": payload["name"]} for payload in shown]
-
-
-def categories(asking: Asking) -> list[Payload]:
-    """``statuscategory``."""
-    return [asking.make.category(category) for category in CATEGORIES.values()]
-
-
-def priorities(asking: Asking) -> list[Payload]:
-    """``priority``."""
-    colors = ("#cc0000", "#ff0000", "#009900", "#006600", "#003300")
-    return [
-        {
-            "self": asking.make.url(f"priority/{one.id}"),
-            "statusColor": color,
-            "description": one.description,
-            "iconUrl": asking.make.priority(one)["iconUrl"],
-            "name": one.name,
-            "id": one.id,
-        }
-        for one, color in zip(PRIORITIES, colors, strict=True)
-    ]
-
-
-def resolutions(asking: Asking) -> list[Payload | None]:
-    """``resolution``."""
-    return [asking.make.resolution(one) for one in RESOLUTIONS]
-
-
-def issue_types(asking: Asking) -> list[Payload]:
-    """``issuetype``."""
-    shown = [asking.make.issue_type(kind) for kind in ISSUE_TYPES]
-    if not asking.site.is_cloud:
-        return shown
-    return [payload | {"untranslatedName": payload["name"]} for payload in shown]
-
-
-def link_types(asking: Asking) -> Payload:
-    """``issueLinkType``."""
-    return {
-        "issueLinkTypes": [
-            {
-                "id": kind.id,
-                "name": kind.name,
-                "inward": kind.inward,
-                "outward": kind.outward,
-                "self": asking.make.url(f"issueLinkType/{kind.id}"),
-            }
-            for kind in LINK_TYPES
-        ]
-    }
-
-
-def application_roles(asking: Asking) -> list[Payload]:
-    """``applicationrole``: which groups may use the product."""
-    if not asking.viewer.is_admin:
-        raise JiraError(403, "You do not have permission to view application roles.")
-    group = asking.site.group(LICENSED_GROUP)
-    reference: Payload = asking.make.group(group)
-    payload: Payload = {
-        "key": "jira-software",
-        "groups": [group.name],
-        "name": "Jira Software",
-        "defaultGroups": [group.name],
-        "selectedByDefault": True,
-        "defined": True,
-        "numberOfSeats": 500,
-        "remainingSeats": 500 - len(group.members),
-        "userCount": len(group.members),
-        "userCountDescription": "users",
-        "hasUnlimitedSeats": False,
-        "platform": False,
-    }
-    if asking.site.is_cloud:
-        payload |= {"groupDetails": [reference], "defaultGroupsDetails": [reference]}
-    return [payload]
-
-
 ENDPOINTS = (
     Endpoint("GET", "project/search", project_search, flavours=CLOUD, anonymous=True),
     Endpoint("GET", "project", all_projects, anonymous=True),
@@ -459,18 +358,11 @@ ENDPOINTS = (
     Endpoint("GET", "project/{project}/role/{role}", role),
     Endpoint("GET", "project/{project}/securitylevel", security_levels),
     Endpoint("GET", "project/{project}/issuesecuritylevelscheme", project_security_scheme),
-    Endpoint("GET", "issuesecurityschemes/{scheme}", security_scheme),
+    Endpoint("GET", "issuesecurityschemes", security_schemes, PROJECT),
+    Endpoint("GET", "issuesecurityschemes/{scheme}", security_scheme, PROJECT),
     Endpoint("GET", "issuesecurityschemes/{scheme}/members", level_members, CONFIGURATION, CLOUD),
     Endpoint("GET", "project/{project}/versions", versions, anonymous=True),
     Endpoint("GET", "project/{project}/version", version_page, anonymous=True),
     Endpoint("GET", "project/{project}/components", components, anonymous=True),
     Endpoint("GET", "project/{project}/component", component_page, flavours=CLOUD, anonymous=True),
-    Endpoint("GET", "field", fields, anonymous=True),
-    Endpoint("GET", "status", statuses, anonymous=True),
-    Endpoint("GET", "statuscategory", categories, anonymous=True),
-    Endpoint("GET", "priority", priorities, anonymous=True),
-    Endpoint("GET", "resolution", resolutions, anonymous=True),
-    Endpoint("GET", "issuetype", issue_types, anonymous=True),
-    Endpoint("GET", "issueLinkType", link_types, anonymous=True),
-    Endpoint("GET", "applicationrole", application_roles, CONFIGURATION),
 )

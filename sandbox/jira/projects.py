@@ -184,10 +184,7 @@ class Projects(Directory):
         Raises:
             ValueError: The key is taken or malformed.
         """
-        if not _KEY.match(key):
-            raise ValueError(f"{key!r} is no project key: letters and digits, in capitals")
-        if key in self._project_keys:
-            raise ValueError(f"there is a project {key} already")
+        self._check_key(key)
         project_id = self.new_id("project")
         self.projects[project_id] = Project(
             project_id,
@@ -203,6 +200,16 @@ class Projects(Directory):
         )
         self._project_keys[key] = project_id
         return project_id
+
+    def _check_key(self, key: str) -> None:
+        if not _KEY.match(key):
+            raise ValueError(f"{key!r} is no project key: letters and digits, in capitals")
+        if key in self._project_keys:
+            raise ValueError(f"there is a project {key} already")
+
+    def _forget_keys(self, project: Project) -> None:
+        for key in (project.key, *project.old_keys):
+            self._project_keys.pop(key, None)
 
     @mutation
     def rename_project(self, project: str, name: str) -> None:

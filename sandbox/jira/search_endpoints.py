@@ -37,7 +37,7 @@ def search_jql(asking: Asking) -> Payload:
     reconcile = _reconciled(asking)
     lag = asking.switches.index_lag
     found = asking.index.find(asking.viewer, jql, lag=lag, reconcile=reconcile)
-    begin, empty_first = _begin(asking, found, jql)
+    begin, empty_first = _begin(asking, found, jql, size)
     if empty_first:
         # The same place again, and this time with what is there.
         token = asking.text("nextPageToken").removesuffix(EMPTY_FIRST)
@@ -78,7 +78,7 @@ def _reconciled(asking: Asking) -> set[int]:
     return {int(item) for item in given}
 
 
-def _begin(asking: Asking, found: Found, jql: str) -> tuple[int, bool]:
+def _begin(asking: Asking, found: Found, jql: str, size: int) -> tuple[int, bool]:
     """Where the page begins, and whether an empty one comes before it."""
     token = asking.text("nextPageToken")
     if not token:
@@ -86,7 +86,8 @@ def _begin(asking: Asking, found: Found, jql: str) -> tuple[int, bool]:
     now, lifetime = asking.site.clock(), asking.switches.page_token_seconds
     after = read_token(asking.viewer, jql, token.removesuffix(EMPTY_FIRST), now, lifetime)
     begin = place_after(found, after)
-    again = 1 if asking.switches.duplicate_items and begin else 0
+    # A page of one would hold nothing but what the page before held, for ever.
+    again = 1 if asking.switches.duplicate_items and begin and size > 2 else 0
     return begin - again, token.endswith(EMPTY_FIRST)
 
 
@@ -159,7 +160,7 @@ def datacenter_search(asking: Asking) -> Payload:
     lag = asking.switches.index_lag
     found = asking.index.find(asking.viewer, asking.text("jql"), lag=lag, bounded=False)
     taken = -(-size // 2) if asking.switches.short_pages and size > 1 else max(size, 0)
-    again = 1 if asking.switches.duplicate_items and start else 0
+    again = 1 if asking.switches.duplicate_items and 0 < start <= len(found.ids) else 0
     ids = found.ids[start - again : start - again + taken]
     chosen = chosen_fields(asking.listing("fields") or ["*navigable"])
     expand = asking.expand()

@@ -8,7 +8,7 @@ from aiohttp import web
 from sandbox.faults import Fault
 from sandbox.jira import media
 from sandbox.jira.api import RATE_LIMITED, UNAVAILABLE, RestApi
-from sandbox.jira.limits import LimitForm, refusal_headers
+from sandbox.jira.limits import LimitForm, bucket_headers, refusal_headers
 from sandbox.jira.model import Flavour
 from sandbox.jira.site import Site
 from sandbox.jira.switches import Switches
@@ -71,17 +71,17 @@ class JiraSandbox(SandboxServer):
         times: int | None = 1,
         **match: str,
     ) -> None:
-        """Answer the next calls with a 429 of Cloud.
+        """Answer the next calls with a 429.
 
         Args:
-            form: ``burst``, ``quota`` or ``write``.
+            form: Of Cloud: ``burst``, ``quota`` or ``write``. Data Center has one form only.
             operation: Glob on the operation.
             wait: Seconds announced.
             times: How often; None for always.
             **match: Parameters a request must carry to be hit.
         """
         body = {"errorMessages": ["Rate limit exceeded."], "errors": {}}
-        headers = refusal_headers(form, wait)
+        headers = refusal_headers(form, wait) if self.site.is_cloud else bucket_headers(wait)
         self.faults.add(
             Fault("answer", operation, match, times, status=429, body=body, headers=headers)
         )
@@ -94,8 +94,10 @@ class JiraSandbox(SandboxServer):
         """The REST API with and without the gateway, the site's id, and the files."""
         routes: list[web.AbstractRouteDef] = [
             web.get("/_edge/tenant_info", self._tenant_info),
+            web.get("/oauth/token/accessible-resources", self._api.accessible_resources),
             web.get("/media/file/{media}/binary", self._media),
             web.get("/secure/attachment/{attachment}/{name}", self._api.download),
+            web.get("/secure/thumbnail/{attachment}/{name}", self._api.download),
         ]
         for prefix in ("", "/ex/jira/{cloud}"):
             routes.append(web.route("*", prefix + "/rest/{path:.+}", self._api.handle))
@@ -105,10 +107,11 @@ class JiraSandbox(SandboxServer):
         """A call's name is its endpoint's path; a download's is ``media`` or ``attachment``."""
         if request.path.startswith("/media/"):
             return Call("media", {"media": request.path.split("/")[3]})
-        if request.path.startswith("/secure/attachment/"):
-            return Call("secure/attachment", {"attachment": request.path.split("/")[3]})
-        if request.path == "/_edge/tenant_info":
-            return Call("tenant_info", {})
+        if request.path.startswith("/secure/"):
+            kind, number = request.path.split("/")[2:4]
+            return Call(f"secure/{kind}", {"attachment": number})
+        if request.path in ("/_edge/tenant_info", "/oauth/token/accessible-resources"):
+            return Call(request.path.rpartition("/")[2], {})
         return await self._api.describe(request)
 
     def fault_bodies(self) -> Mapping[int, bytes]:

@@ -13,7 +13,7 @@ from sandbox.jira.issues import (
     named_status,
     named_type,
 )
-from sandbox.jira.model import ChangeItem, Issue, Person, Project
+from sandbox.jira.model import ChangeItem, Issue, Project
 
 _TEXT_FIELDS = {"summary": "summary", "due_date": "duedate"}
 _RICH_FIELDS = ("description", "environment")
@@ -99,7 +99,7 @@ class Site(Conversation):
             at: When; default: now.
         """
         place = self.project(project)
-        moment = self.clock() if at is None else at
+        moment = self.clock.tick() if at is None else at
         taken = place.next_number if number is None else number
         if self.find_issue(f"{place.key}-{taken}") is not None:
             raise ValueError(f"there is an issue {place.key}-{taken} already")
@@ -295,9 +295,38 @@ class Site(Conversation):
         for link in list(self.links_of.pop(found.id, ())):
             self._drop_link(link)
         del self.issues[found.id]
-        now = self.clock()
+        now = self.clock.tick()
         self.deleted[found.id] = (now, found)
         self.deleted_worklogs += [(worklog.id, now) for worklog in found.worklogs]
+
+    @mutation
+    def delete_project(self, project: str) -> None:
+        """Delete a project with everything in it, for good."""
+        gone = self.project(project)
+        for issue in self.issues_of(gone.id):
+            if issue.id in self.issues:
+                self.delete_issue(str(issue.id))
+        del self.projects[gone.id]
+        self.boards = {n: board for n, board in self.boards.items() if board.project != gone.id}
+        self._forget_keys(gone)
+
+    @mutation
+    def change_project_key(self, project: str, key: str) -> None:
+        """Give a project another key, and its issues with it; the old keys go on to lead there.
+
+        No issue's ``updated`` moves.
+
+        Raises:
+            ValueError: The key is taken or malformed.
+        """
+        found = self.project(project)
+        self._check_key(key)
+        found.old_keys = [*found.old_keys, found.key]
+        found.key = key
+        self._project_keys[key] = found.id
+        for issue in self.issues_of(found.id):
+            issue.key = f"{key}-{issue.number}"
+            self._place(issue)
 
     @mutation
     def archive_issue(self, issue: str, *, archived: bool = True) -> None:
@@ -336,8 +365,3 @@ def _item(
     if old_text is None and new_text is None:
         return ChangeItem(field, field, None, old, None, new)
     return ChangeItem(field, field, old, old_text, new, new_text)
-
-
-def person_name(person: Person | None) -> str:
-    """How somebody is shown, also somebody who is gone."""
-    return "Former user" if person is None else person.display_name

@@ -21,9 +21,13 @@ class Clock:
         self._last = 0.0
 
     def __call__(self) -> float:
-        """The time now, in whole milliseconds, as Jira stores it; never the same twice."""
+        """The time now, in whole milliseconds, as Jira stores it."""
         now = int((self._start + time.monotonic() - self._origin) * 1000) / 1000
-        self._last = max(now, self._last + 0.001)
+        return max(now, self._last)
+
+    def tick(self) -> float:
+        """The time of a change: now, and later than the change before it."""
+        self._last = max(self(), self._last + 0.001)
         return self._last
 
     def advance(self, seconds: float) -> None:

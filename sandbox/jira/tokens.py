@@ -14,7 +14,12 @@ SYNC_EMAIL = "knowledge.sync@harbourline.example"
 READER_NAME = "knowledge.reader"
 READER_EMAIL = "knowledge.reader@harbourline.example"
 
-READ_SCOPES = ("read:jira-work", "read:jira-user", "manage:jira-configuration")
+READ_SCOPES = (
+    "read:jira-work",
+    "read:jira-user",
+    "manage:jira-project",
+    "manage:jira-configuration",
+)
 """Classic scopes that reading everything needs, permissions included."""
 
 ADMIN_TOKEN = "ATATT-sandbox-admin"

@@ -71,9 +71,10 @@ class Viewer:
 
     def may_see(self, issue: Issue) -> bool:
         """Whether they may see an issue."""
-        project = self.site.projects[issue.project]
+        project = self.site.projects.get(issue.project)
         return (
-            project.archived_at is None
+            project is not None
+            and project.archived_at is None
             and self.has(BROWSE, project, issue)
             and self._clears(issue, project)
         )

@@ -89,6 +89,18 @@ def test_the_http_library_is_imported_in_one_module_of_a_room() -> None:
     assert users == ["exporters/http.py", "stores/embedding_servers.py"]
 
 
+def test_the_libraries_that_read_files_of_strangers_are_imported_by_name_alone() -> None:
+    # The reading process does it (exporters/extraction/reading.py), behind its limits.
+    confined = {"kreuzberg", "mammoth", "pptx", "pypdfium2", "python_calamine"}
+    users = [
+        str(path.relative_to(ROOT))
+        for room in ROOMS
+        for path in files_of(room)
+        if {module.partition(".")[0] for module in imported_modules(path)} & confined
+    ]
+    assert users == []
+
+
 def test_no_file_is_longer_than_a_person_can_keep_in_mind() -> None:
     long = {
         str(path.relative_to(ROOT)): lines

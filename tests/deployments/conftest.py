@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from deployed import Deployed, client_of, module, pause_schedules, running_worker, save_block
+from deployed import Deployed, client_of, module, resume, running_worker, save_block
 from servers.prefect import PrefectServer
 
 from sandbox.slack import BOT_TOKEN, SlackSandbox, generate_company
@@ -24,7 +24,7 @@ def deployed(
         SlackSandbox(generate_company(messages=600, seed=7, now=NOW)) as slack,
     ):
         deployed = Deployed(prefect_server, client, slack, folder)
-        pause_schedules(client)
         save_block(client, "slack", BOT_TOKEN)
+        resume(client)
         with running_worker(deployed, stores="calm"):
             yield deployed

@@ -188,10 +188,16 @@ class Deployed:
 
 def pause_schedules(client: SyncPrefectClient) -> None:
     """Lets no schedule make a run, as a person does it in the UI."""
-    for name in (NAME, RESCAN):
-        deployment = client.read_deployment_by_name(name)
+    for deployment in client.read_deployments():
         for schedule in deployment.schedules:
             client.update_deployment_schedule(deployment.id, schedule.id, active=False)
+
+
+def resume(client: SyncPrefectClient) -> None:
+    """Starts Slack's deployments, which are paused for as long as nobody has saved a block."""
+    for name in (NAME, RESCAN):
+        client.resume_deployment(client.read_deployment_by_name(name).id)
+    pause_schedules(client)
 
 
 def save_block(client: SyncPrefectClient, name: str, token: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from deployed import NAME, RESCAN, client_of, module, pause_schedules, until
+from deployed import NAME, RESCAN, client_of, module, pause_schedules, resume, until
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.filters import FlowRunFilter
@@ -21,6 +21,8 @@ pytestmark = [pytest.mark.prefect, pytest.mark.slow]
 def server(prefect_server: PrefectServer) -> PrefectServer:
     done = module(prefect_server, "deployments.setup")
     assert done.returncode == 0, done.stderr
+    with client_of(prefect_server) as client:
+        resume(client)
     return prefect_server
 
 
@@ -60,6 +62,25 @@ def test_the_deployments_are_as_the_file_has_them(client: SyncPrefectClient) -> 
         assert deployment.global_concurrency_limit.limit == 1
         assert deployment.job_variables == {"env": {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}}
     assert set(active(client)) == {"half-hourly", "weekly"}
+
+
+@pytest.mark.parametrize(
+    ("name", "blocks"),
+    [
+        ("gmail-sync/gmail", "the credentials block 'gmail'"),
+        ("jira-sync/jira", "the credentials block 'jira'"),
+        ("multi-source-sync/all-sources", "'gmail', 'jira'"),
+    ],
+)
+def test_a_deployment_whose_credentials_nobody_saved_waits_and_says_so(
+    server: PrefectServer, client: SyncPrefectClient, name: str, blocks: str
+) -> None:
+    assert client.read_deployment_by_name(name).paused
+    told = module(server, "deployments.setup").stdout
+    [sentence] = [line for line in told.splitlines() if line.startswith(f"Deployment {name} wants")]
+    assert blocks in sentence
+    assert "start the deployment there if it is paused" in sentence
+    assert client.read_deployment_by_name(name).paused
 
 
 def test_the_weekly_schedule_makes_runs_that_rescan(client: SyncPrefectClient) -> None:

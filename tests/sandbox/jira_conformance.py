@@ -52,16 +52,30 @@ def _relaxed(node: Json) -> Json:
     return relaxed
 
 
-def schema_of(document: Json, verb: str, path: str) -> Json | None:
-    """The schema of a 200 answer, for a path such as ``/rest/api/3/issue/{issue}``."""
+def operation_of(document: Json, verb: str, path: str) -> Json | None:
+    """What the document says of a path such as ``/rest/api/3/issue/{issue}``."""
     wanted = re.sub(r"\{\w+\}", "{}", path)
     for known, operations in document["paths"].items():
-        if re.sub(r"\{\w+\}", "{}", known) != wanted or verb.lower() not in operations:
-            continue
-        content = operations[verb.lower()]["responses"]["200"].get("content", {})
-        for media in content.values():
-            return media.get("schema")
+        if re.sub(r"\{\w+\}", "{}", known) == wanted and verb.lower() in operations:
+            return operations[verb.lower()]
     return None
+
+
+def schema_of(document: Json, verb: str, path: str) -> Json | None:
+    """The schema of a 200 answer."""
+    operation = operation_of(document, verb, path)
+    if operation is None:
+        return None
+    content = operation["responses"]["200"].get("content", {})
+    return next((media.get("schema") for media in content.values()), None)
+
+
+def scopes_of(document: Json, verb: str, path: str) -> set[str] | None:
+    """The classic OAuth scopes of an operation."""
+    operation = operation_of(document, verb, path)
+    if operation is None:
+        return None
+    return {scope for way in operation.get("security", ()) for scope in way.get("OAuth2", ())}
 
 
 def schema_violations(document: Json, schema: Json, answer: Json) -> list[str]:
@@ -155,6 +169,13 @@ def recorded_cloud(specs: Path) -> list[Recorded]:
         for row in rows
         if "/rest/" in row["path"]
     ]
+
+
+def accessible_resources(specs: Path) -> Json:
+    """The recorded list of the sites an OAuth token is good for."""
+    with gzip.open(specs / "nango-recorded" / "jira.ndjson.gz", "rt", encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in lines]
+    return next(row["response"] for row in rows if row["path"].endswith("accessible-resources"))
 
 
 def recording(specs: Path, name: str) -> Json:

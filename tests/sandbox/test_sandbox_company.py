@@ -1,7 +1,9 @@
 """The generated company: the same each time, of any size, and worth searching."""
 
+import io
 import re
 import time
+import zipfile
 from collections import Counter
 
 import orjson
@@ -226,6 +228,10 @@ def test_pictures_and_documents_are_what_they_say(company: SlackSandbox) -> None
         elif file.filetype == "pdf":
             assert file.content.startswith(b"%PDF-1.4")
             assert file.content.endswith(b"%%EOF\n")
+        elif file.filetype == "docx":
+            with zipfile.ZipFile(io.BytesIO(file.content)) as document:
+                assert document.testzip() is None
+                assert "word/document.xml" in document.namelist()
         else:
             assert file.content.decode()
 

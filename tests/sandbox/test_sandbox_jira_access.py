@@ -1,7 +1,10 @@
 """Who gets into the Jira sandbox, and who sees what there."""
 
+from pathlib import Path
+
 import pytest
 from jira_clients import JiraClient, basic, client_of, gateway_client
+from jira_conformance import Seen, accessible_resources
 
 from sandbox.jira import (
     ADMIN_TOKEN,
@@ -81,6 +84,26 @@ def test_a_missing_scope_is_refused_where_it_is_needed(harbourline: JiraSandbox)
 def test_the_site_tells_everybody_its_cloud_id(harbourline: JiraSandbox) -> None:
     answer = JiraClient(harbourline, "").raw("GET", "/_edge/tenant_info")
     assert answer.json == {"cloudId": harbourline.site.cloud_id}
+
+
+def test_an_oauth_app_is_told_its_sites(jira_specs: Path, harbourline: JiraSandbox) -> None:
+    path = "/oauth/token/accessible-resources"
+    found = JiraClient(harbourline, f"Bearer {OAUTH_TOKEN}").raw("GET", path).json
+    assert found[0]["id"] == harbourline.site.cloud_id
+    assert "read:jira-work" in found[0]["scopes"]
+    assert list(Seen().learn(accessible_resources(jira_specs)).differences(found)) == []
+    assert JiraClient(harbourline, "").raw("GET", path).status == 401
+
+
+def test_people_are_found_by_name_and_by_the_address_they_show(jira: JiraSandbox) -> None:
+    client = client_of(jira)
+    for query in ("ada", "byr", "ada byron", "ada@acme"):
+        assert [one["displayName"] for one in client.get("user/search", query=query)] == [
+            "Ada Byron"
+        ]
+    jira.site.set_person("ada", email_visible=False)
+    assert client.get("user/search", query="ada@acme") == []
+    assert client.refused("user/search").status == 400
 
 
 def test_a_token_of_somebody_who_left_is_dead(jira: JiraSandbox) -> None:
@@ -183,6 +206,26 @@ def test_a_security_level_keeps_an_issue_to_its_members(jira: JiraSandbox) -> No
     site.add_level_member(level, "reporter")
     assert bob.keys("project = TEA") == ["TEA-1"]
     assert ada.keys("project = TEA") == []
+
+
+def test_what_is_taken_away_is_not_seen_any_more(jira: JiraSandbox) -> None:
+    site = jira.site
+    scheme = site.add_scheme("By role")
+    grant = site.grant(scheme, "BROWSE_PROJECTS", "projectRole", str(DEVELOPERS))
+    site.set_scheme("TEA", scheme)
+    site.create_issue("TEA", "Kettle", reporter="ada")
+    bob = person_client(jira, "bob")
+    site.add_role_actor("TEA", DEVELOPERS, person="bob")
+    assert bob.keys("created >= 0") == ["TEA-1"]
+    site.remove_role_actor("TEA", DEVELOPERS, person="bob")
+    assert bob.keys("created >= 0") == []
+    site.add_role_actor("TEA", DEVELOPERS, group="jira-users")
+    assert bob.keys("created >= 0") == ["TEA-1"]
+    site.remove_from_group("jira-users", "bob")
+    assert bob.keys("created >= 0") == []
+    site.add_to_group("jira-users", "bob")
+    site.revoke(scheme, grant)
+    assert bob.keys("created >= 0") == []
 
 
 def test_a_comment_may_be_kept_to_a_role_or_a_group(jira: JiraSandbox) -> None:
@@ -317,6 +360,12 @@ def test_data_center_takes_a_personal_access_token(datacenter: JiraSandbox) -> N
     assert client_of(datacenter).get("myself")["name"] == "knowledge.sync"
     for header in (basic("knowledge.sync", PAT), f"Bearer {EXPIRED_TOKEN}", "Bearer x"):
         assert JiraClient(datacenter, header, version=2).refused("myself").status == 401
+
+
+def test_a_site_can_be_served_as_the_other_edition() -> None:
+    with JiraSandbox(Site("Acme"), "datacenter") as sandbox:
+        assert client_of(sandbox).get("serverInfo")["deploymentType"] == "Server"
+        assert client_of(sandbox).get("myself")["name"] == "knowledge.sync"
 
 
 def test_account_ids_are_the_same_in_every_site() -> None:

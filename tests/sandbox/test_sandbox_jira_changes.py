@@ -94,6 +94,17 @@ def test_new_names_show_at_once_all_the_same(jira: JiraSandbox, client: JiraClie
     assert [sprint["name"] for sprint in fields["customfield_10020"]] == ["Sprint one"]
 
 
+def test_who_had_their_account_deleted_is_a_former_user(
+    jira: JiraSandbox, client: JiraClient
+) -> None:
+    account = jira.site.person("bob").account_id
+    jira.site.erase_person("bob")
+    author = client.get("issue/TEA-1/comment")["comments"][0]["author"]
+    assert (author["accountId"], author["displayName"]) == (account, "Former user")
+    assert author["active"] is False
+    assert "emailAddress" not in author
+
+
 def test_the_change_log_says_who_changed_what(jira: JiraSandbox, client: JiraClient) -> None:
     site = jira.site
     site.edit_issue("TEA-1", by="bob", summary="Kettle!", values={"Severity": "SEV-1"})
@@ -135,6 +146,32 @@ def test_a_deleted_issue_is_gone_with_its_subtasks_and_its_links(
     for name in ("TEA-1", "10000", "TEA-3"):
         assert client.refused(f"issue/{name}").status == 404
     assert client.get("issue/TEA-2")["fields"]["issuelinks"] == []
+
+
+def test_a_deleted_project_is_gone_with_its_issues(jira: JiraSandbox, client: JiraClient) -> None:
+    jira.site.create_issue("CUP", "Saucer", reporter="bob")
+    jira.switches.index_lag = 30.0
+    jira.site.delete_project("TEA")
+    assert [p["key"] for p in client.get("project/search")["values"]] == ["CUP"]
+    assert client.refused("project/TEA").status == 404
+    assert client.refused("issue/TEA-1").status == 404
+    jira.site.clock.advance(31)
+    assert client.keys("created >= 0") == ["CUP-1"]
+    assert client.get("agile/board")["values"] == []
+
+
+def test_another_project_key_leaves_the_ids_and_the_old_keys(
+    jira: JiraSandbox, client: JiraClient
+) -> None:
+    before = client.get("issue/TEA-1")["fields"]["updated"]
+    jira.site.change_project_key("TEA", "POT")
+    for name in ("TEA-1", "POT-1"):
+        issue = client.get(f"issue/{name}")
+        assert (issue["key"], issue["id"], issue["fields"]["updated"]) == ("POT-1", "10000", before)
+    assert client.get("project/TEA")["key"] == "POT"
+    found = client.get("project/search", expand="projectKeys", keys="POT")["values"]
+    assert found[0]["projectKeys"] == ["POT", "TEA"]
+    assert client.keys("project = TEA ORDER BY id") == ["POT-1", "POT-2"]
 
 
 def test_archived_projects_and_issues_leave_jql(jira: JiraSandbox, client: JiraClient) -> None:

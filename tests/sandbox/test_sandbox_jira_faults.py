@@ -5,6 +5,7 @@ import json
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 from jira_clients import NOW, Answer, JiraClient, client_of
 
 from sandbox.jira import Clock, Fault, JiraSandbox, Site, Switches
@@ -225,7 +226,7 @@ def test_a_file_comes_from_a_media_host_that_wants_no_login(
     answer = client.raw("GET", content_url)
     assert (answer.status, answer.body) == (303, b"")
     location = answer.headers["location"]
-    assert location.startswith(jira.base_url + "/media/")
+    assert location.startswith(jira.base_url.replace("127.0.0.1", "localhost") + "/media/")
     file = download(jira, location, {})
     assert (file.status, file.body) == (200, b"\x89PNG brr")
     assert file.headers["content-type"] == "image/png"
@@ -235,11 +236,25 @@ def test_a_file_comes_from_a_media_host_that_wants_no_login(
     assert download(jira, location, {}).status == 403
 
 
+def test_a_client_that_keeps_its_login_to_one_host_just_follows(
+    jira: JiraSandbox, client: JiraClient, content_url: str
+) -> None:
+    headers = {"Authorization": client.authorization}
+    answer = requests.get(jira.base_url + content_url, headers=headers, timeout=10)
+    assert (answer.status_code, answer.content) == (200, b"\x89PNG brr")
+    assert len(answer.history) == 1
+
+
 def test_a_file_comes_at_once_where_no_redirect_is_wanted(
     client: JiraClient, content_url: str
 ) -> None:
     answer = client.raw("GET", content_url + "?redirect=false")
     assert (answer.status, answer.body) == (200, b"\x89PNG brr")
+
+
+def test_a_picture_has_a_thumbnail(client: JiraClient, content_url: str) -> None:
+    thumbnail = content_url.replace("content", "thumbnail")
+    assert client.raw("GET", f"{thumbnail}?redirect=false").body == b"\x89PNG brr"
 
 
 def test_a_file_of_a_hidden_issue_is_not_there(

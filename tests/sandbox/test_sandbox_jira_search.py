@@ -109,6 +109,14 @@ def test_an_issue_that_is_deleted_while_somebody_pages_skips_no_other(
     assert client.ids(EVERYTHING, 5) == list(range(10_000, 10_012))
 
 
+def test_pages_of_one_end_also_where_items_come_twice(
+    jira: JiraSandbox, client: JiraClient, kettles: list[str]
+) -> None:
+    jira.switches.duplicate_items = True
+    assert client.ids(EVERYTHING, 1) == list(range(10_000, 10_012))
+    assert len(client.ids(EVERYTHING, 3)) == 17
+
+
 @pytest.mark.parametrize("mischief", ["short_pages", "empty_pages", "duplicate_items"])
 def test_pages_can_come_short_empty_or_overlapping(
     jira: JiraSandbox, client: JiraClient, kettles: list[str], mischief: str
@@ -133,7 +141,7 @@ def test_pages_of_many_issues_are_quick() -> None:
         client = client_of(sandbox)
         begun = time.monotonic()
         assert len(client.ids(EVERYTHING, 100)) == 4997
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 15
 
 
 # --- the index ------------------------------------------------------------------------------------
@@ -163,6 +171,27 @@ def test_an_edit_is_seen_by_jql_once_the_index_has_caught_up(
     assert client.get("issue/TEA-3")["fields"]["status"]["name"] == "In Progress"
     jira.site.clock.advance(31)
     assert client.keys(jql) == ["TEA-3"]
+
+
+def test_a_lagging_index_shows_nothing_that_was_hidden_since(
+    jira: JiraSandbox, client: JiraClient, kettles: list[str]
+) -> None:
+    scheme = jira.site.add_security_scheme("Secrets")
+    level = jira.site.add_security_level(scheme, "Cooks")
+    jira.site.add_level_member(level, "group", "kitchen")
+    jira.site.set_security_scheme("TEA", scheme)
+    jira.switches.index_lag = 30.0
+    jira.site.edit_issue("TEA-3", by="ada", security="Cooks")
+    assert "TEA-3" not in client.keys(EVERYTHING)
+
+
+def test_a_query_about_now_is_asked_anew(
+    jira: JiraSandbox, client: JiraClient, kettles: list[str]
+) -> None:
+    recent = "created >= -70m ORDER BY id"
+    assert "TEA-12" in client.keys(recent)
+    jira.site.clock.advance(3600)
+    assert client.keys(recent) == []
 
 
 def test_a_deleted_issue_stays_in_the_index_for_a_while(
@@ -221,6 +250,8 @@ def varied(site: Site) -> Site:
         ("duedate < 2026-12-02", "TEA-2"),
         ('"Story point estimate" >= 3', "CUP-2"),
         ("cf[10016] is not EMPTY", "CUP-2"),
+        ("created >= '-1w 2d' AND due <= 4w", ""),
+        ("created >= startOfDay(-1d) AND created < endOfDay() AND id = 10000", "TEA-1"),
         ("created >= -1m AND created <= now()", "TEA-1 TEA-2 TEA-3 CUP-1 CUP-2"),
         ("reporter = currentUser()", ""),
         ("NOT (project = TEA OR project = CUP)", ""),

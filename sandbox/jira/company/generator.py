@@ -234,7 +234,8 @@ class _Company:
         random, site, house = self._random, self._site, self._house
         plan = house.plans[key]
         team = house.security_team() if key == "SEC" else house.team(plan.team, *plan.also)
-        assignee, other = random.choice(team), random.choice(team)
+        assignee = random.choice(team)
+        other = random.choice([name for name in team if name != assignee] or team)
         outside = key == "SUP" and random.random() < 0.5
         reporter = random.choice(house.teams["customer"]) if outside else other
         pattern = random.choice(PATTERNS[key])
@@ -257,7 +258,7 @@ class _Company:
             description=words.fill(pattern.description),
             assignee=assignee if random.random() < 0.8 else "",
             priority=random.choice(("Lowest", "Low", "Medium", "Medium", "Medium", "High")),
-            labels=random.sample(LABELS, k=random.choice((0, 0, 1, 2))),
+            labels=random.sample(LABELS, k=random.choice((0, 0, 1, 2))) if plan.scrum else (),
             components=[random.choice(plan.components)],
             fix_versions=["2026.9"] if plan.type == "software" and random.random() < 0.3 else (),
             security=house.levels["PAY"][0] if secret else "",
@@ -278,7 +279,8 @@ class _Company:
         moment = at
         for remark in remarks[: int(random.random() * (len(remarks) + 1))]:
             moment = self._not_after(moment + random.random() ** 2 * 40 * HOUR)
-            who = random.choice(people)
+            # Nobody asks themselves.
+            who = assignee if "@b" in remark else random.choice(people)
             role = DEVELOPERS if random.random() < 0.03 else None
             site.comment(issue, who, words.fill(remark), role=role, at=moment)
         if random.random() < 0.1:

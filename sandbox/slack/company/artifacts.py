@@ -1,10 +1,13 @@
 """Files people share, made byte by byte from the seed."""
 
+import io
 import struct
+import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
+from xml.sax.saxutils import escape
 
 from sandbox.slack.filetypes import PNG_SIGNATURE
 
@@ -149,6 +152,42 @@ def _document(content: str) -> Callable[[Random], bytes]:
     return make
 
 
+_PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+_OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+_WORD_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
+
+
+def _word(content: str) -> Callable[[Random], bytes]:
+    """A Word document with a paragraph for each line."""
+
+    def make(_: Random) -> bytes:
+        paragraphs = "".join(
+            f"<w:p><w:r><w:t>{escape(line)}</w:t></w:r></w:p>"
+            for line in content.splitlines()
+            if line
+        )
+        parts = {
+            "[Content_Types].xml": f'<Types xmlns="{_PACKAGE}/content-types">'
+            '<Default Extension="rels" '
+            'ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+            f'<Override PartName="/word/document.xml" ContentType="{_WORD_TYPE}"/></Types>',
+            "_rels/.rels": f'<Relationships xmlns="{_PACKAGE}/relationships"><Relationship '
+            f'Id="rId1" Type="{_OFFICE}/officeDocument" Target="word/document.xml"/>'
+            "</Relationships>",
+            "word/document.xml": f'<w:document xmlns:w="{_WORD}"><w:body>{paragraphs}</w:body>'
+            "</w:document>",
+        }
+        made = io.BytesIO()
+        with zipfile.ZipFile(made, "w") as archive:
+            for name, part in parts.items():
+                # Without a time of its own, so that the same seed makes the same bytes.
+                archive.writestr(zipfile.ZipInfo(name), part)
+        return made.getvalue()
+
+    return make
+
+
 ARTIFACTS = {
     "runbook": Artifact("payment-timeouts.md", "Runbook: payment timeouts", _text(RUNBOOK)),
     "pool": Artifact("pool_settings.py", "Pool settings", _text(POOL_SETTINGS), snippet=True),
@@ -160,9 +199,9 @@ ARTIFACTS = {
     "funnel": Artifact("checkout-funnel.png", "Checkout funnel", _picture(160, 90)),
     "photo": Artifact("photo.png", "Photo", _picture(120, 120)),
     "notes": Artifact(
-        "meeting-notes.txt",
+        "meeting-notes.docx",
         "Meeting notes",
-        _text("Attending: all of the squad\n\n- ship the beta\n- ask legal about receipts\n"),
+        _word("Attending: all of the squad\n\n- ship the beta\n- ask legal about receipts\n"),
     ),
 }
 """By the name scenes use."""

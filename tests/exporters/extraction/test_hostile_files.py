@@ -141,6 +141,11 @@ class TestXml:
             assert "longer than" not in found.reason, tag
         assert read(extractor, docx()).text == "Hello from Word"
 
+    def test_tags_that_are_never_closed_take_no_time(self, strict: Extractor) -> None:
+        for tag in ("<img ", "<img 'a' ", '<img "', "<!--", "<a href='"):
+            found = read(strict, b"<html><body>words " + tag.encode() * 100_000, "html")
+            assert "longer than" not in found.reason, tag
+
     def test_a_row_of_open_comments_takes_no_time(self, extractor: Extractor) -> None:
         found = read(extractor, b"<!-- --> " * 400 + b"no page", "text")
         assert found.text is not None
@@ -206,6 +211,14 @@ class TestMails:
         found = read(extractor, deep, "eml")
         assert (found.text is None) == bool(found.reason)
         assert read(extractor, docx()).text == "Hello from Word"
+
+    def test_a_mail_of_a_thousand_parts_is_read(self, strict: Extractor) -> None:
+        part = b"--x\nContent-Type: multipart/alternative; boundary=y\n\n--y\n\nwords\n--y--\n"
+        head = b"From: a@b.example\nSubject: many\nMIME-Version: 1.0\n"
+        content = head + b"Content-Type: multipart/mixed; boundary=x\n\n" + part * 1_000
+        found = read(strict, content, "eml")
+        assert found.text is not None
+        assert found.text.startswith("# many")
 
     def test_a_bomb_as_an_attachment_costs_itself_alone(self, extractor: Extractor) -> None:
         bomb = docx(more={"word/media/image1.bin": bytes(50_000_000)})

@@ -1,13 +1,15 @@
 """What a file is: by its content first, then by name and type; and what is worth a download."""
 
+import datetime as dt
 import re
 from email.message import EmailMessage
 
 import pytest
-from made_files import docx, mail, pdf, zipped
+from made_files import docx, mail, open_document, pdf, zipped
 
 from exporters.extraction import Extractor, may_have_text
 from exporters.extraction.kinds import KINDS, declared_kind
+from exporters.extraction.sheets import cell_text
 
 
 @pytest.mark.parametrize(
@@ -120,6 +122,63 @@ def test_what_has_no_text_is_told_by_its_content(
         found = extractor.extract(content, name=name, mime_type="text/plain")
         assert found.text is None
         assert what in found.reason
+
+
+def test_an_open_document_presentation_has_titles_lists_tables_and_notes(
+    extractor: Extractor,
+) -> None:
+    box = "<draw:frame{}><draw:text-box>{}</draw:text-box></draw:frame>"
+    cell = "<table:table-cell><text:p>{}</text:p></table:table-cell>"
+    row = f"<table:table-row>{cell}{cell}</table:table-row>"
+    slides = (
+        "<draw:page>"
+        + box.format(' presentation:class="title"', "<text:p>Ferries <text:s/>now</text:p>")
+        + box.format("", "<text:p>Two<text:line-break/>lines</text:p><text:list><text:list-item>"
+                     "<text:p>the <text:span>blue</text:span> one</text:p></text:list-item>"
+                     "</text:list>")
+        + "<draw:frame><table:table>" + row.format("berth", "ship") + row.format("1", "Aurora")
+        + "</table:table></draw:frame><presentation:notes>"
+        + box.format("", "<text:p>Say hello</text:p>")
+        + "</presentation:notes></draw:page><draw:page>"
+        + box.format("", "<text:p>End</text:p>") + "</draw:page>"
+    )  # fmt: skip
+    found = extractor.extract(open_document("presentation", slides), name="a.odp", mime_type=None)
+    assert found.text == (
+        "## Ferries now\n\nTwo\nlines\n- the blue one\n\n"
+        "| berth | ship |\n| --- | --- |\n| 1 | Aurora |\n\n"
+        "Notes: Say hello\n\n## Slide 2\n\nEnd"
+    )
+
+
+def test_an_open_document_spreadsheet_has_its_sheets_by_name(extractor: Extractor) -> None:
+    cell = '<table:table-cell office:value-type="string"><text:p>{}</text:p></table:table-cell>'
+    number = cell.replace('"string"', '"float" office:value="{0}"').replace("{}", "{0}")
+    sheets = (
+        '<table:table table:name="Berths"><table:table-row>'
+        + cell.format("berth") + cell.format("ship|s")
+        + "</table:table-row><table:table-row>" + number.format(1) + cell.format("Aurora")
+        + '</table:table-row></table:table><table:table table:name="Empty"/>'
+    )  # fmt: skip
+    found = extractor.extract(open_document("spreadsheet", sheets), name="a.ods", mime_type=None)
+    assert found.text == (
+        "## Berths\n\n| berth | ship\\|s |\n| --- | --- |\n| 1 | Aurora |\n\n## Empty"
+    )
+
+
+def test_cells_are_written_as_people_read_them() -> None:
+    cells = [
+        True,
+        3.0,
+        0.1,
+        -2.5,
+        1e300,
+        dt.date(2026, 11, 20),
+        dt.datetime(2026, 11, 20, 9, 30),
+        "",
+    ]
+    assert [cell_text(value) for value in cells] == [
+        "TRUE", "3", "0.1", "-2.5", "1e+300", "2026-11-20", "2026-11-20 09:30:00", ""
+    ]  # fmt: skip
 
 
 def test_a_mail_is_read_with_its_headers_and_attachments(extractor: Extractor) -> None:

@@ -162,6 +162,21 @@ def test_a_scheme_that_no_longer_lets_reporters_in_closes_their_issues_to_them(
     assert found(stores, "kettle", "bob") == set()
 
 
+def test_rules_worked_out_anew_do_not_trust_an_index_that_lags_behind(
+    jira: JiraSandbox, exporter_of: MakeExporter, stores: Stores, vault: str, clock: HandClock
+) -> None:
+    with_level(jira.site, vault, ("user", "ada"))
+    key = jira.site.create_issue(vault, "Kettle", reporter="bob")
+    sync(exporter_of(jira), stores, "first")
+    clock.advance(3600)
+    jira.switches.index_lag = 60
+    jira.site.edit_issue(key, by="ada", security="Secret")
+    jira.site.grant(jira.site.project(vault).scheme, "BROWSE_PROJECTS", "reporter")
+    sync(exporter_of(jira), stores, "second")
+    assert found(stores, "kettle", "bob") == set()
+    assert found(stores, "kettle", "ada") == {"VAULT-1 Kettle"}
+
+
 def test_what_anyone_may_browse_is_found_by_everybody(
     jira: JiraSandbox, exporter_of: MakeExporter, stores: Stores
 ) -> None:
@@ -306,6 +321,35 @@ def test_a_right_that_the_account_loses_closes_what_was_open(
     assert found(stores, "kettle", "bob") == set()
 
 
+def test_an_issue_restricted_to_roles_is_for_who_is_in_the_project_and_in_one_of_them(
+    jira: JiraSandbox, exporter_of: MakeExporter
+) -> None:
+    access = exporter_of(jira)._access_of(str(jira.site.project("TEA").id))
+    restricted = {"issuerestrictions": {"projectrole": [{"id": str(DEVELOPERS)}]}}
+    [principal] = access.of_issue({"issuerestriction": restricted, "reporter": {"accountId": "x"}})
+    assert principal.endswith(f"+role.{DEVELOPERS}")
+    members = dict(access.narrow_memberships([]))[principal]
+    assert "user:ada@acme.example" in members
+    assert "user:bob@acme.example" not in members
+
+
+def test_a_restriction_of_an_unknown_kind_lets_nobody_in(
+    jira: JiraSandbox, exporter_of: MakeExporter
+) -> None:
+    access = exporter_of(jira)._access_of(str(jira.site.project("TEA").id))
+    restricted = {"issuerestrictions": {"moonphase": [{"id": "full"}]}}
+    [principal] = access.of_issue({"issuerestriction": restricted})
+    assert dict(access.narrow_memberships([]))[principal] == frozenset()
+
+
+def test_a_security_level_that_cannot_be_read_lets_nobody_in(
+    jira: JiraSandbox, exporter_of: MakeExporter
+) -> None:
+    access = exporter_of(jira)._access_of(str(jira.site.project("TEA").id))
+    [principal] = access.of_issue({"security": {"name": "without an id"}})
+    assert principal not in dict(access.memberships())
+
+
 def test_people_whose_address_is_hidden_are_known_by_their_account(
     jira: JiraSandbox, exporter_of: MakeExporter, vault: str
 ) -> None:
@@ -316,6 +360,22 @@ def test_people_whose_address_is_hidden_are_known_by_their_account(
     access = exporter._access_of(str(jira.site.project(vault).id))
     members = dict(access.memberships())[access.principal()]
     assert f"user:jira:{account}" in members
+
+
+def test_the_members_of_a_level_can_be_named_where_jira_tells_them_to_nobody(
+    data_center: JiraSandbox, exporter_of: MakeExporter, stores: Stores, clock: HandClock
+) -> None:
+    with_level(data_center.site, "TEA", ("user", "ada"))
+    data_center.site.create_issue("TEA", "Kettle", reporter="bob", security="Secret")
+    closed = sync_all(exporter_of(data_center), stores, "first")["TEA"]
+    assert closed.outcome is PartitionOutcome.ATTENTION
+    assert "the security level 'Secret'" in closed.message
+    assert found(stores, "kettle", "ada") == set()
+    clock.advance(60)
+    named = {"Secret": ("user:ada@acme.example", "user:stranger@acme.example")}
+    sync(exporter_of(data_center, level_readers=named), stores, "second")
+    assert found(stores, "kettle", "ada") == {"TEA-1 Kettle"}
+    assert found(stores, "kettle", "stranger") == set()  # not in the project
 
 
 def test_public_and_domains_stand_for_whoever_is_in_them() -> None:

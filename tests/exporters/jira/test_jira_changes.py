@@ -1,8 +1,9 @@
 """What a sync brings after the first one: changes, moves, deletions, and what Jira hides."""
 
 import pytest
-from jira_samples import HandClock, MakeExporter, documents, sync, sync_all
+from jira_samples import HandClock, MakeExporter, documents, project, sync, sync_all
 
+from exporters.changes import MembershipChange, Withheld
 from exporters.errors import PermissionDeniedError, TransientError
 from exporters.jira.settings import JiraSelection
 from sandbox.faults import Fault
@@ -163,6 +164,21 @@ def test_a_project_the_account_loses_sight_of_keeps_its_documents(
     assert len(titles(stores)) == 3
 
 
+def test_a_project_the_account_may_only_administer_is_left_out_and_nothing_is_said_of_issues(
+    jira: JiraSandbox, exporter_of: MakeExporter, stores: Stores
+) -> None:
+    fill(jira.site, 3)
+    sync(exporter_of(jira), stores, "first")
+    exporter = exporter_of(jira)
+    part = project(exporter, "TEA")
+    jira.site.set_scheme("TEA", jira.site.add_scheme("Nobody browses"))
+    changes = list(exporter.pull(part, None))
+    [withheld] = [change for change in changes if isinstance(change, Withheld)]
+    assert withheld.everything
+    assert "may not browse TEA" in withheld.reason
+    assert {type(change) for change in changes} == {MembershipChange, Withheld}
+
+
 def test_an_archived_project_is_left_out_with_a_reason(
     jira: JiraSandbox, exporter_of: MakeExporter
 ) -> None:
@@ -222,9 +238,9 @@ def test_a_rescan_finds_what_moved_although_it_forgot_the_mark(
     jira.site.edit_issue(keys[0], by="ada", summary="Meanwhile")
     jira.requests.clear()
     counts = sync(exporter_of(jira), stores, "rescan", fresh=True)
-    assert counts.changed == 1
+    assert (counts.changed, counts.landed) == (1, 1)
     assert f"{keys[0]} Meanwhile" in titles(stores)
-    assert jira.requests.count(BULK) == 1
+    assert jira.requests.count(BULK) == 2  # what moved, and once all, for who may read them
 
 
 def test_a_page_token_that_grew_old_begins_the_listing_again(

@@ -9,7 +9,7 @@ from slack_samples import HandClock, MakeExporter, Mirror, one_with
 from exporters.errors import PermissionDeniedError
 from exporters.extraction.settings import ExtractionSettings
 from exporters.slack.exporter import SlackExporter
-from sandbox.slack import SlackSandbox, Workspace
+from sandbox.slack import SlackSandbox, Workspace, generate_company
 
 DOWNLOADS = "/files-pri/*"
 
@@ -153,3 +153,14 @@ def test_a_login_page_is_not_taken_for_a_page_that_somebody_shared(
     assert [
         record.payload for record in mirror.records.values() if "file_texts" in record.payload
     ] == []
+
+
+def test_the_policy_and_the_notes_of_the_company_are_found_by_their_words(
+    exporter_of: MakeExporter,
+) -> None:
+    with SlackSandbox(generate_company(messages=600, seed=7, now=1_795_000_000.0)) as slack:
+        mirror = Mirror(exporter_of(slack)).run()
+    files = {file["name"] for file in files_of(mirror)}
+    assert {"parental-leave.pdf", "meeting-notes.docx"} <= files
+    assert "Every new parent gets 20 weeks of fully paid leave" in mirror.texts()
+    assert "ask legal about receipts" in mirror.texts()

@@ -19,22 +19,26 @@ from sandbox.gmail import (
 SHARED = Path(__file__).resolve().parents[3].parent / "shared"
 
 
+def shared_data(*parts: str, what: str) -> Path:
+    """A file or folder of the data that is kept beside the project; skips where it is missing."""
+    # Beside this checkout, or beside the folder of checkouts it is in.
+    for root in (SHARED, SHARED.parents[1] / "shared"):
+        if (path := root.joinpath(*parts)).exists():
+            return path
+    pytest.skip(f"needs ../shared/{'/'.join(parts)}: {what}")
+
+
 @pytest.fixture(scope="session")
 def google_specs() -> Path:
-    """Google's discovery documents and recordings, which are kept beside the project."""
-    path = SHARED / "specs" / "google"
-    if not path.is_dir():
-        pytest.skip("needs ../shared/specs/google: the vendor's documents and recordings")
-    return path
+    """Google's discovery documents and recordings."""
+    return shared_data("specs", "google", what="the vendor's documents and recordings")
 
 
 @pytest.fixture(scope="session")
 def real_mbox() -> Path:
     """A thousand mails of a public mailing list."""
-    path = SHARED / "realdata" / "mail" / "linux-mips-2019.mbox.gz"
-    if not path.is_file():
-        pytest.skip("needs ../shared/realdata/mail: an archive of a public mailing list")
-    return path
+    what = "an archive of a public mailing list"
+    return shared_data("realdata", "mail", "linux-mips-2019.mbox.gz", what=what)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,30 @@
+"""Taking answers of Jira apart, whatever they turn out to be."""
+
+from typing import Any
+
+from exporters.errors import TransientError
+
+
+def items_of(body: Any, key: str, name: str) -> list[dict[str, Any]]:
+    """The items of an answer, which must be there: a listing must not end early in silence.
+
+    Raises:
+        TransientError: It is not an answer to what was asked.
+    """
+    found = body.get(key) if isinstance(body, dict) else None
+    if not isinstance(found, list):
+        raise TransientError(
+            f"Jira answered {name} without {key!r}.",
+            hint="It is asked again; if it lasts, check base_url and proxies on the way.",
+        )
+    return as_objects(found)
+
+
+def as_object(value: Any) -> dict[str, Any]:
+    """A value as an object; an empty one where it is none."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_objects(value: Any) -> list[dict[str, Any]]:
+    """The objects of a list; none where it is no list."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
