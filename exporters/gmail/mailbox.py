@@ -307,7 +307,7 @@ class MailboxReader:
 
     def _relabelled(self, book: LabelBook, stretch: Stretch) -> Iterator[Change]:
         """The labels that known mails have now, by listing each label once."""
-        for number, labels in book.labels(stretch.query):
+        for number, labels in book.labels(self._label_names, stretch.query):
             yield self._copy_change(f"{number:x}", labels, None)
 
     # --- paging ---------------------------------------------------------------------------------

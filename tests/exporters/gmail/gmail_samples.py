@@ -131,6 +131,7 @@ def sync_all(
     *,
     selection: GmailSelection | None = None,
     fresh: bool = False,
+    options: SyncOptions | None = None,
 ) -> dict[str, PartitionResult]:
     """Every mailbox through the pipeline; what was done, by its address."""
     context = SyncContext(
@@ -138,7 +139,7 @@ def sync_all(
         connection=exporter.connection,
         connection_id=stores.ledger.connection_id("gmail", exporter.connection, "test"),
         stores=stores,
-        options=SyncOptions(),
+        options=options or SyncOptions(),
         run_id=run_id,
         store_name="gmail_messages",
         custom=add_mail_context,

@@ -1,5 +1,6 @@
 """What may be asked for, and what is said of values that make no sense."""
 
+import inspect
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from exporters.gmail.client import SCOPES
 from exporters.gmail.settings import COSTS, GmailSelection, GmailSettings
 from exporters.registry import SourceManifest, source
 from exporters.settings import load_settings
+from flows.gmail_sync import gmail_sync
 from sandbox.gmail import GmailSandbox, Mailboxes
 
 BOB = "bob@acme.example"
@@ -75,6 +77,13 @@ def test_packages_that_are_missing_are_named_also_below_a_namespace() -> None:
 def test_no_credential_field_is_needed_by_itself() -> None:
     assert not any(field.required for field in source("gmail").credentials.values())
     assert all(scope.endswith(".readonly") for scope in SCOPES)
+
+
+def test_the_flow_has_a_parameter_for_every_option() -> None:
+    parameters = inspect.signature(gmail_sync.fn).parameters
+    assert set(parameters) == {*GmailSelection.model_fields, "credentials", "options"}
+    described = gmail_sync.fn.__doc__ or ""
+    assert all(f"        {name}: " in described for name in parameters)
 
 
 def test_export_gives_documents_of_the_chosen_mailbox_newest_first(

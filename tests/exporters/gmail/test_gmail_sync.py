@@ -23,6 +23,7 @@ from exporters.gmail.exporter import GmailExporter
 from exporters.gmail.settings import GmailSelection
 from sandbox.gmail import Fault, GmailSandbox, Mailboxes
 from stores.base import SearchFilter
+from tasks.options import SyncOptions
 from tasks.pipeline import PartitionFailedError
 from tasks.results import PartitionOutcome
 from tasks.stores import Stores
@@ -381,8 +382,9 @@ def test_a_rescan_that_was_killed_still_brings_labels_up_to_date(
     mailboxes.forget_history(BOB)
     # Two pages of known mails are committed; what is left to the next run are new ones.
     gmail.faults.add(Fault("server_error", "messages.list", times=3, skip=2))
+    exporter = exporter_of(gmail, page_size=3)
     with pytest.raises(PartitionFailedError):
-        sync(exporter_of(gmail, page_size=3), stores, "killed", selection=BOBS)
+        sync(exporter, stores, "killed", selection=BOBS, options=SyncOptions(batch_seconds=1e-9))
     gmail.faults.clear()
     sync(exporter_of(gmail, page_size=3), stores, "again", selection=BOBS)
     [document] = found(stores, '"Number 5"')
@@ -404,3 +406,22 @@ def test_an_office_file_is_read_by_the_shared_reader(
     [entry] = document.metadata["extra"]["attachments"]
     assert entry["text_chars"] > 1_000, entry["reason"]
     assert "AutoGen" in document.page_content
+
+
+def test_what_a_sweep_asks_costs_one_call_a_mail_and_no_more(
+    gmail: GmailSandbox, mailboxes: Mailboxes, exporter_of: MakeExporter, stores: Stores
+) -> None:
+    label = mailboxes.create_label(BOB, "Harbour")
+    for number in range(10):
+        letter = mail(message_id=f"<{number}@x.example>")
+        mailboxes.deliver(letter.as_bytes(), [BOB], labels=["INBOX", label])
+    sync(exporter_of(gmail, delegates=True), stores, "first", selection=BOBS)
+    for identifier in list(mailboxes.box(BOB).messages)[:4]:
+        mailboxes.trash(BOB, identifier)
+    mailboxes.forget_history(BOB)
+    gmail.requests.clear()
+    counts = sync(exporter_of(gmail, delegates=True), stores, "second", selection=BOBS)
+    assert counts.deleted == 4
+    assert gmail.requests.count("messages.get") == 4
+    assert gmail.requests.count("labels.list") == 1
+    assert gmail.requests.count("*delegates.list") == 1
