@@ -11,6 +11,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from langchain_core.documents import Document
 
 from exporters.base import BaseExporter
@@ -30,6 +31,17 @@ MakeExporter = Callable[..., GmailExporter]
 
 ADMIN = "root@acme.example"
 UNHURRIED = {name: {"per_minute": 1_000_000, "burst": 1_000_000} for name in ("mailbox", "*")}
+
+
+SHARED = Path(__file__).resolve().parents[3].parent / "shared"
+
+
+def shared_data(*parts: str) -> Path:
+    """A file of the data that is kept beside the project; skips where it is missing."""
+    for root in (SHARED, SHARED.parents[1] / "shared"):
+        if (path := root.joinpath(*parts)).exists():
+            return path
+    pytest.skip(f"needs ../shared/{'/'.join(parts)}")
 
 
 class HandClock:

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import shared_data
 from gmail_samples import (
     HandClock,
     MakeExporter,
     credentials,
     mail,
     settings_for,
+    shared_data,
     stores_in,
     sync,
     sync_all,
