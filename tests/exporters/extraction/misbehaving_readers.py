@@ -94,6 +94,25 @@ def connect(content: bytes, about: Circumstances) -> str:
     return _tried("connect", None)
 
 
+def datagram(content: bytes, about: Circumstances) -> str:
+    """By UDP, as a name server would be asked."""
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(b"secret", ("127.0.0.1", int(content)))
+    except OSError as error:
+        return _tried("datagram", error)
+    return _tried("datagram", None)
+
+
+def fork(content: bytes, about: Circumstances) -> str:
+    try:
+        if os.fork() == 0:
+            os._exit(0)
+    except OSError as error:
+        return _tried("fork", error)
+    return _tried("fork", None)
+
+
 def spawn(content: bytes, about: Circumstances) -> str:
     try:
         subprocess.run([sys.executable, "-c", ""], check=False, timeout=5)
