@@ -26,6 +26,7 @@ from exporters.errors import (
     CursorExpiredError,
     ExportError,
     NotFoundError,
+    PermissionDeniedError,
     TransientError,
 )
 from exporters.gmail.client import Mailbox, Message, Page
@@ -131,6 +132,8 @@ class MailboxReader:
             name = external_id(self.key, identifier)
             if isinstance(found, NotFoundError):
                 yield Delete(MESSAGE, name)
+            elif isinstance(found, PermissionDeniedError):
+                raise found  # the mailbox is closed: it would be said of each of its mails
             elif isinstance(found, ExportError):
                 yield Failure(error=found, entity=MESSAGE, external_id=name)
             else:
