@@ -14,12 +14,19 @@ and https://support.atlassian.com/jira-cloud-administration/docs/configure-issue
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
-from urllib.parse import quote
+from typing import Any, Final
 
 from documents.principals import PUBLIC, group
 from exporters.errors import NotFoundError, PermissionDeniedError
+from exporters.jira.circles import (
+    Found,
+    Narrow,
+    Readers,
+    holds,
+    intersection,
+    level_of,
+    restricted_to,
+)
 from exporters.jira.client import JiraClient
 from exporters.jira.people import (
     ADMINISTER,
@@ -39,62 +46,9 @@ NO_MEMBERS: Final = (
 )
 
 _OF_THE_ISSUE: Final = frozenset({"reporter", "assignee"})
+_NOT_IN_JIRA: Final = frozenset({"customer", "app"})
 _MOST_NARROW: Final = 100
 """Narrower circles of a project that a cursor remembers."""
-
-
-class Narrow(NamedTuple):
-    """A circle within a project: of a security level, of a role or group, or both.
-
-    Attributes:
-        level: Id of a security level; empty without.
-        kind: `role` or `group`; empty without.
-        value: Name or id of the role or group.
-    """
-
-    level: str = ""
-    kind: str = ""
-    value: str = ""
-
-    @property
-    def suffix(self) -> str:
-        """What follows the project's id in the principal."""
-        level = f".{self.level}" if self.level else ""
-        inner = f"+{self.kind}.{quote(self.value, safe='')}" if self.kind else ""
-        return level + inner
-
-
-@dataclass(frozen=True, slots=True)
-class Readers:
-    """Who some holders of a permission are.
-
-    Attributes:
-        principals: People, groups and `public`.
-        groups: The groups among them.
-        of_issue: Who depends on the issue: `reporter`, `assignee`, ids of fields with people.
-        lacking: Why a holder could not be resolved, as clauses of a sentence.
-    """
-
-    principals: frozenset[str] = frozenset()
-    groups: tuple[GroupRef, ...] = ()
-    of_issue: frozenset[str] = frozenset()
-    lacking: frozenset[str] = frozenset()
-
-
-@dataclass(slots=True)
-class _Found:
-    principals: set[str] = field(default_factory=set)
-    groups: dict[str, GroupRef] = field(default_factory=dict)
-    of_issue: set[str] = field(default_factory=set)
-    lacking: set[str] = field(default_factory=set)
-
-    def readers(self) -> Readers:
-        return Readers(
-            frozenset(self.principals),
-            tuple(self.groups.values()),
-            frozenset(self.of_issue),
-            frozenset(self.lacking),
-        )
 
 
 class ProjectAccess:
@@ -141,8 +95,8 @@ class ProjectAccess:
 
     def of_issue(self, fields: Mapping[str, Any]) -> tuple[str, ...]:
         """The principals of an issue."""
-        level = _level(fields)
-        roles = _restricted_to(fields)
+        level = level_of(fields)
+        roles = restricted_to(fields)
         if roles:
             return tuple(self.narrowed(Narrow(level, "role", role)) for role in sorted(roles))
         return (self.principal(Narrow(level)), *self._people_of(fields, level))
@@ -157,12 +111,12 @@ class ProjectAccess:
             visibility: Of the comment; None for a service project's internal comment, which its
                 agents read and the people of the issue itself may not.
         """
-        level = _level(fields)
+        level = level_of(fields)
         if visibility is None:
-            if roles := _restricted_to(fields):
+            if roles := restricted_to(fields):
                 return tuple(self.narrowed(Narrow(level, "role", role)) for role in sorted(roles))
             return (self.principal(Narrow(level)),)
-        if _restricted_to(fields):
+        if restricted_to(fields):
             return ()  # a circle within two circles: nobody
         kind = str(visibility.get("type") or "")
         value = str(visibility.get("value") or visibility.get("identifier") or "")
@@ -188,8 +142,8 @@ class ProjectAccess:
             return
         inside = self._named_in(fields, readers.of_issue)
         for principal in sorted(browse | inside):
-            by_project = principal in browse or _holds(self._flat(self._project), principal)
-            by_level = principal in inside or _holds(self._flat(readers), principal)
+            by_project = principal in browse or holds(self._flat(self._project), principal)
+            by_level = principal in inside or holds(self._flat(readers), principal)
             if by_project and by_level:
                 yield principal
 
@@ -200,9 +154,26 @@ class ProjectAccess:
             for person in value if isinstance(value, list) else [value]:
                 if not isinstance(person, Mapping) or person.get("active") is False:
                     continue
-                if principal := person_principal(person, self._connection):
+                principal = person_principal(person, self._connection)
+                if principal and self._uses_jira(person, principal, fields):
                     found.add(principal)
         return found
+
+    def _uses_jira(
+        self, person: Mapping[str, Any], principal: str, fields: Mapping[str, Any]
+    ) -> bool:
+        """Whether somebody is no mere customer of a portal.
+
+        The portal shows customers their request, and not its history, notes of work and internal
+        files, which are in the documents too.
+        """
+        if person.get("accountType") in _NOT_IN_JIRA:
+            return False
+        project = fields.get("project")
+        kind = project.get("projectTypeKey") if isinstance(project, Mapping) else None
+        if self._client.site().is_cloud or kind != "service_desk":
+            return True
+        return principal in self._directory.with_jira  # Data Center tells no kind of account
 
     @property
     def has_levels(self) -> bool:
@@ -312,12 +283,12 @@ class ProjectAccess:
         return Readers(frozenset(named))
 
     def _resolved(self, holders: Sequence[Mapping[str, Any]]) -> Readers:
-        found = _Found()
+        found = Found()
         for holder in holders:
             self._add(found, holder)
         return found.readers()
 
-    def _add(self, found: _Found, holder: Mapping[str, Any]) -> None:
+    def _add(self, found: Found, holder: Mapping[str, Any]) -> None:
         kind = str(holder.get("type") or "")
         value = str(holder.get("value") or holder.get("parameter") or "")
         if kind == "anyone":
@@ -341,22 +312,22 @@ class ProjectAccess:
         # Groups named in a field and customers of a portal are left out: they read less, not more.
 
     def _add_group(
-        self, found: _Found, identifier: Any, holder: Mapping[str, Any], inner: Mapping[str, Any]
+        self, found: Found, identifier: Any, holder: Mapping[str, Any], inner: Mapping[str, Any]
     ) -> None:
         name = inner.get("name") or holder.get("parameter")
         cloud = self._client.site().is_cloud
         self._take(found, GroupRef(identifier if cloud else None, name or identifier))
 
-    def _take(self, found: _Found, ref: GroupRef) -> None:
+    def _take(self, found: Found, ref: GroupRef) -> None:
         if ref.key:
             found.groups[ref.key] = ref
             found.principals.add(self._directory.group_principal(ref))
 
-    def _add_person(self, found: _Found, identifier: str) -> None:
+    def _add_person(self, found: Found, identifier: str) -> None:
         if identifier and (principal := self._directory.principal(identifier)):
             found.principals.add(principal)
 
-    def _add_application(self, found: _Found, product: str) -> None:
+    def _add_application(self, found: Found, product: str) -> None:
         """Everybody with access to a product; without one, to any."""
         applications = self._directory.application_groups
         if applications is None:
@@ -368,14 +339,14 @@ class ProjectAccess:
                     self._take(found, ref)
 
     @staticmethod
-    def _join(found: _Found, readers: Readers) -> None:
+    def _join(found: Found, readers: Readers) -> None:
         found.principals |= readers.principals
         found.groups |= {ref.key: ref for ref in readers.groups}
         found.lacking |= readers.lacking
 
     def _role(self, role_id: str) -> Readers:
         if role_id not in self._roles:
-            found = _Found()
+            found = Found()
             try:
                 for actor in self._client.role_actors(self._project_id, role_id):
                     self._add_actor(found, actor)
@@ -386,7 +357,7 @@ class ProjectAccess:
             self._roles[role_id] = found.readers()
         return self._roles[role_id]
 
-    def _add_actor(self, found: _Found, actor: Mapping[str, Any]) -> None:
+    def _add_actor(self, found: Found, actor: Mapping[str, Any]) -> None:
         person, inner = actor.get("actorUser"), actor.get("actorGroup")
         if isinstance(person, Mapping):
             self._add_person(found, account_id(person) or "")
@@ -411,7 +382,7 @@ class ProjectAccess:
 
     def _circle(self, narrow: Narrow) -> Readers:
         if narrow.kind == "group":
-            found = _Found()
+            found = Found()
             cloud = self._client.site().is_cloud
             self._take(found, GroupRef(narrow.value if cloud else None, narrow.value))
             return found.readers()
@@ -434,49 +405,3 @@ class ProjectAccess:
             flat.discard(self._directory.group_principal(ref))
             flat |= self._directory.members(ref)
         return frozenset(flat)
-
-
-def intersection(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:
-    """Who is in both of two sets of people; `public` and a domain stand for whoever is in them."""
-    if PUBLIC in one:
-        return other
-    if PUBLIC in other:
-        return one
-    found = {principal for principal in one if _holds(other, principal)}
-    return frozenset(found | {principal for principal in other if _holds(one, principal)})
-
-
-def _holds(people: frozenset[str], principal: str) -> bool:
-    if principal in people or PUBLIC in people:
-        return True
-    _, at, mail_domain = principal.rpartition("@")
-    return bool(at and principal.startswith("user:") and f"domain:{mail_domain}" in people)
-
-
-def _level(fields: Mapping[str, Any]) -> str:
-    """The security level of an issue; empty without one."""
-    security = fields.get("security")
-    if not security:
-        return ""
-    identifier = security.get("id") if isinstance(security, Mapping) else None
-    return str(identifier) if identifier else "unknown"
-
-
-def _restricted_to(fields: Mapping[str, Any]) -> set[str]:
-    """The roles that an issue of a team-managed project is restricted to; empty for none.
-
-    A kind of restriction that is not known is a role that nobody has.
-    """
-    value = fields.get("issuerestriction")
-    inside = value.get("issuerestrictions") if isinstance(value, Mapping) else None
-    if not isinstance(inside, Mapping):
-        return set()
-    found: set[str] = set()
-    for kind, entries in inside.items():
-        for entry in entries if isinstance(entries, list) else [entries]:
-            if not entry:
-                continue
-            identifier = entry.get("id") if isinstance(entry, Mapping) else entry
-            known = kind == "projectrole" and isinstance(identifier, (str, int))
-            found.add(str(identifier) if known else "unknown")
-    return found

@@ -186,8 +186,7 @@ class IssueLoader:
             entity=COMMENT,
             external_ids=frozenset(f"{identifier}/{one['id']}" for one in restricted),
         )
-        if self._attachments:
-            yield from self._attached(issue, fields.get("attachment"), principals)
+        yield from self._attached(issue, fields.get("attachment"), principals)
 
     @staticmethod
     def _all(
@@ -222,13 +221,15 @@ class IssueLoader:
     def _attached(
         self, issue: Mapping[str, Any], attachments: Any, principals: Sequence[str]
     ) -> Iterator[Change]:
+        if not isinstance(attachments, list):
+            return  # not told, which is not the same as none
         fields = issue["fields"]
         stub = {
             "id": issue["id"],
             "key": issue.get("key"),
             "fields": {"summary": fields.get("summary"), "project": fields.get("project")},
         }
-        found = [one for one in attachments or () if isinstance(one, Mapping) and one.get("id")]
+        found = [one for one in attachments if isinstance(one, Mapping) and one.get("id")]
         identifiers = {f"{issue['id']}/{one['id']}": one for one in found}
         yield Children(
             parent=record_key(ISSUE, str(issue["id"])),
@@ -238,6 +239,8 @@ class IssueLoader:
         for external_id, attachment in identifiers.items():
             # It is not fetched again when its issue's readers change.
             yield AccessChange(access=tuple(principals), entity=ATTACHMENT, external_id=external_id)
+            if not self._attachments:
+                continue
             yield Listed(
                 entity=ATTACHMENT,
                 external_id=external_id,

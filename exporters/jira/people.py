@@ -142,6 +142,12 @@ class JiraDirectory:
             for role in roles
         }
 
+    @cached_property
+    def with_jira(self) -> frozenset[str]:
+        """Everybody with access to a product; nobody where this may not be read."""
+        refs = [ref for found in (self.application_groups or {}).values() for ref in found]
+        return frozenset().union(*(self.members(ref) for ref in refs))
+
     def untold(self, refs: Iterable[GroupRef]) -> Iterator[tuple[str, frozenset[str]]]:
         """Principals and members of groups that were not told yet in this run."""
         for ref in refs:

@@ -23,7 +23,8 @@ from exporters.changes import (
     Withheld,
 )
 from exporters.errors import CursorExpiredError
-from exporters.jira.access import Narrow, ProjectAccess
+from exporters.jira.access import ProjectAccess
+from exporters.jira.circles import Narrow
 from exporters.jira.client import JiraClient
 from exporters.jira.fields import epoch_ms
 from exporters.jira.jql import changed_jql

@@ -3,7 +3,8 @@
 import pytest
 from jira_samples import HandClock, MakeExporter, documents, found, sync, sync_all
 
-from exporters.jira.access import intersection
+from exporters.jira.circles import intersection
+from exporters.jira.settings import JiraSelection
 from sandbox.jira.catalogue import DEVELOPERS
 from sandbox.jira.server import JiraSandbox
 from sandbox.jira.site import Site
@@ -101,6 +102,20 @@ def test_an_issue_that_gets_a_security_level_is_closed_with_its_attachments(
     assert found(stores, "kettle", "bob") == set()
     assert found(stores, "kettle", "ada") == {"TEA-1 Kettle", "kettle.txt"}
     assert jira.requests.count("attachment/content/*") == 0
+
+
+def test_attachments_of_before_are_closed_too_by_a_sync_that_reads_none(
+    jira: JiraSandbox, exporter_of: MakeExporter, stores: Stores, clock: HandClock
+) -> None:
+    with_level(jira.site, "TEA", ("user", "ada"))
+    key = jira.site.create_issue("TEA", "Kettle", reporter="bob")
+    jira.site.attach(key, "bob", "kettle.txt", b"About the kettle")
+    sync(exporter_of(jira), stores, "first")
+    clock.advance(3600)
+    jira.site.edit_issue(key, by="ada", security="Secret")
+    sync(exporter_of(jira), stores, "second", selection=JiraSelection(attachments=False))
+    assert found(stores, "kettle", "bob") == set()
+    assert found(stores, "kettle", "ada") == {"TEA-1 Kettle", "kettle.txt"}
 
 
 def test_a_member_taken_out_of_a_level_no_longer_finds_its_issues(
