@@ -77,6 +77,8 @@ class GmailExporter(BaseExporter):
         )
         self._extract = extract
         self._now = now
+        self._readers: dict[str, MailboxReader] = {}
+        """Of the mailboxes that are being pulled, by key."""
 
     @classmethod
     def needs_credentials(cls, selection: GmailSelection) -> bool:
@@ -166,12 +168,15 @@ class GmailExporter(BaseExporter):
             ExportError: Gmail refuses.
         """
         try:
-            yield from self._pulled(partition, cursor)
+            reader = self._readers[partition.key] = self._reader(partition)
+            yield from self._pulled(reader, partition.options, cursor)
         except PermissionDeniedError as error:
             if error.code not in _OF_THE_PERSON:
                 raise
             reason = f"The mailbox of {partition.name} cannot be read. {error.sentence()}"
             yield Withheld(reason, everything=True)
+        finally:
+            self._readers.pop(partition.key, None)
 
     def to_documents(self, record: RawRecord) -> Iterator[Document]:
         """See `exporters.gmail.documents`."""
@@ -211,7 +216,9 @@ class GmailExporter(BaseExporter):
         """Reads one mail again."""
         if entity != MESSAGE:
             return None
-        return self._reader(partition).load([external_id])
+        # What a sweep asks during a pull needs no delegates and no label names anew.
+        reader = self._readers.get(partition.key) or self._reader(partition)
+        return reader.load([external_id])
 
     def close(self) -> None:
         """Gives back the connections."""
@@ -251,9 +258,9 @@ class GmailExporter(BaseExporter):
 
     # --- pull -----------------------------------------------------------------------------------
 
-    def _pulled(self, partition: Partition, cursor: Cursor | None) -> Iterator[Change]:
-        options = partition.options
-        reader = self._reader(partition)
+    def _pulled(
+        self, reader: MailboxReader, options: Mapping[str, Any], cursor: Cursor | None
+    ) -> Iterator[Change]:
         if options.get("query") or options.get("max_results"):
             stretch = Stretch(since=self._since(options.get("days_ago")))
             query = " ".join(part for part in (stretch.query, options.get("query")) if part)

@@ -4,7 +4,7 @@ Asking each mail for its labels would cost as much as fetching it.
 """
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from exporters.errors import CursorExpiredError, InvalidDataError, NotFoundError
@@ -36,16 +36,19 @@ class LabelBook:
         """Every mail's labels are to be looked up: an earlier run has listed a part of them."""
         self._all = True
 
-    def labels(self, query: str | None) -> Iterator[tuple[int, list[str]]]:
+    def labels(
+        self, known_labels: Iterable[str], query: str | None
+    ) -> Iterator[tuple[int, list[str]]]:
         """The labels that each of the mails has now.
 
         Args:
+            known_labels: Ids of all labels of the mailbox.
             query: The stretch that the mails are in.
         """
         import numpy as np  # noqa: PLC0415 (not where nothing is looked up)
 
         holders = {}
-        for label in self._mailbox.labels():
+        for label in known_labels:
             if not self._spam_trash and label in SPAM_TRASH:
                 continue
             ids = self._ids(query, label)

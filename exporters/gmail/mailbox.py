@@ -26,6 +26,7 @@ from exporters.errors import (
     CursorExpiredError,
     ExportError,
     NotFoundError,
+    PermissionDeniedError,
     TransientError,
 )
 from exporters.gmail.client import Mailbox, Message, Page
@@ -131,6 +132,8 @@ class MailboxReader:
             name = external_id(self.key, identifier)
             if isinstance(found, NotFoundError):
                 yield Delete(MESSAGE, name)
+            elif isinstance(found, PermissionDeniedError):
+                raise found  # the mailbox is closed: it would be said of each of its mails
             elif isinstance(found, ExportError):
                 yield Failure(error=found, entity=MESSAGE, external_id=name)
             else:
@@ -153,8 +156,12 @@ class MailboxReader:
                 yield self.listed(identifier)
             known = self._note_known(book, settled=False) or known
             if page.next_token:
+                # Those that still wait may be known too; whoever goes on from here cannot tell.
                 left = Stretch(
-                    since=stretch.since, before=stretch.before, token=page.next_token, known=known
+                    since=stretch.since,
+                    before=stretch.before,
+                    token=page.next_token,
+                    known=known or bool(self._unread),
                 )
                 yield Checkpoint(cursor(left))
         # Who may find them; and what was listed is settled before anything is said of its labels.
@@ -303,7 +310,7 @@ class MailboxReader:
 
     def _relabelled(self, book: LabelBook, stretch: Stretch) -> Iterator[Change]:
         """The labels that known mails have now, by listing each label once."""
-        for number, labels in book.labels(stretch.query):
+        for number, labels in book.labels(self._label_names, stretch.query):
             yield self._copy_change(f"{number:x}", labels, None)
 
     # --- paging ---------------------------------------------------------------------------------

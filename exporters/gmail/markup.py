@@ -34,6 +34,9 @@ _SIGNATURES: Final = (
     "#ms-outlook-mobile-signature, div.protonmail_signature_block, #AppleMailSignature"
 )
 
+_NOT_IN_CELLS: Final = "table, h1, h2, h3, div, ul, ol"
+"""What stands in the cells of a table for looks, and seldom in one of data."""
+
 _OPENING: Final = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
 _VOID: Final = "br img hr input meta link area base col embed source wbr"
 _UNCLOSED: Final = "p li td th tr dt dd option tbody thead"
@@ -106,7 +109,10 @@ def _parsed(html: str) -> "LexborHTMLParser":
     from selectolax.lexbor import LexborHTMLParser  # noqa: PLC0415
 
     tree = LexborHTMLParser(html)
-    if tree.css_first("table table, table[role=presentation]") is not None:
+    if tree.css_first("table[role=presentation]") is not None or any(
+        table.css_first("th") is None and table.css_first(_NOT_IN_CELLS) is not None
+        for table in tree.css("table")[:_MOST_CUTS]
+    ):
         # Tables for looks: as cells of a Markdown table their text would be torn apart.
         tree = LexborHTMLParser(
             _TABLE_TAG.sub(lambda tag: f"<{tag.group(1)}div>", html), is_fragment=False

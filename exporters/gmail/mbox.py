@@ -102,8 +102,14 @@ def open_mbox(path: Path) -> BinaryIO:
     return file
 
 
-def mails(file: BinaryIO) -> Iterator[MboxMail | InvalidDataError]:
+def mails(
+    file: BinaryIO, *, largest: int = MAX_MAIL_BYTES
+) -> Iterator[MboxMail | InvalidDataError]:
     """The mails of a file, in order; an error in place of one that is too large.
+
+    Args:
+        file: See `open_mbox`.
+        largest: Bytes that a mail may have.
 
     Raises:
         OSError: The file cannot be read on.
@@ -119,7 +125,7 @@ def mails(file: BinaryIO) -> Iterator[MboxMail | InvalidDataError]:
             and line.removeprefix(b"\xef\xbb\xbf").startswith(_SEPARATOR)
         ):
             if begun:
-                yield _mail(lines, size, envelope, number)
+                yield _mail(lines, size, envelope, number, largest)
             number, envelope, begun = number + 1, line, True
             lines, size, after_blank = [], 0, False
             continue
@@ -129,18 +135,18 @@ def mails(file: BinaryIO) -> Iterator[MboxMail | InvalidDataError]:
         if starts_line and _QUOTED_SEPARATOR.match(line):
             line = line[1:]
         size += len(line)
-        if size <= MAX_MAIL_BYTES:
+        if size <= largest:
             lines.append(line)
         else:
             lines.clear()
     if begun:
-        yield _mail(lines, size, envelope, number)
+        yield _mail(lines, size, envelope, number, largest)
 
 
 def _mail(
-    lines: list[bytes], size: int, envelope: bytes, number: int
+    lines: list[bytes], size: int, envelope: bytes, number: int, largest: int
 ) -> MboxMail | InvalidDataError:
-    if size > MAX_MAIL_BYTES:
+    if size > largest:
         return InvalidDataError(
             f"The mail number {number} of the file has {size} bytes, more than any mail has.",
             hint="Two mails may have run together: check the file at that place.",

@@ -6,6 +6,8 @@ import sys
 import pytest
 from command_line import ROOT, CommandLine
 
+from exporters.registry import sources
+
 COMMANDS = (
     (),
     ("sync",),
@@ -90,7 +92,7 @@ def test_no_command_at_all_shows_the_help_and_is_bad_usage(offline: CommandLine)
     [
         (("snyc",), "There is no command 'snyc'. Did you mean 'sync'? See `data-getters --help`."),
         (("sync", "slak"), "There is no source 'slak'. Did you mean 'slack'?"),
-        (("sync", "notion"), "There is no source 'notion'. Known are: slack."),
+        (("sync", "notion"), f"There is no source 'notion'. Known are: {', '.join(sources())}."),
         (("check", "Slak"), "There is no source 'Slak'. Did you mean 'slack'?"),
         (("status", "slak"), "There is no source 'slak'. Did you mean 'slack'?"),
         (("search", "x", "--source", "slak"), "There is no source 'slak'. Did you mean 'slack'?"),

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,16 +9,6 @@ from gmail_samples import ADMIN, HandClock, MakeExporter, credentials, read_plai
 
 from exporters.gmail.exporter import GmailExporter
 from sandbox.gmail import GmailSandbox, Mailboxes, Organization
-
-SHARED = Path(__file__).resolve().parents[3].parent / "shared"
-
-
-def shared_data(*parts: str) -> Path:
-    """A file of the data that is kept beside the project; skips where it is missing."""
-    for root in (SHARED, SHARED.parents[1] / "shared"):
-        if (path := root.joinpath(*parts)).exists():
-            return path
-    pytest.skip(f"needs ../shared/{'/'.join(parts)}")
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from langchain_core.documents import Document
 
 from exporters.base import BaseExporter
@@ -30,6 +31,17 @@ MakeExporter = Callable[..., GmailExporter]
 
 ADMIN = "root@acme.example"
 UNHURRIED = {name: {"per_minute": 1_000_000, "burst": 1_000_000} for name in ("mailbox", "*")}
+
+
+SHARED = Path(__file__).resolve().parents[3].parent / "shared"
+
+
+def shared_data(*parts: str) -> Path:
+    """A file of the data that is kept beside the project; skips where it is missing."""
+    for root in (SHARED, SHARED.parents[1] / "shared"):
+        if (path := root.joinpath(*parts)).exists():
+            return path
+    pytest.skip(f"needs ../shared/{'/'.join(parts)}")
 
 
 class HandClock:
@@ -131,6 +143,7 @@ def sync_all(
     *,
     selection: GmailSelection | None = None,
     fresh: bool = False,
+    options: SyncOptions | None = None,
 ) -> dict[str, PartitionResult]:
     """Every mailbox through the pipeline; what was done, by its address."""
     context = SyncContext(
@@ -138,7 +151,7 @@ def sync_all(
         connection=exporter.connection,
         connection_id=stores.ledger.connection_id("gmail", exporter.connection, "test"),
         stores=stores,
-        options=SyncOptions(),
+        options=options or SyncOptions(),
         run_id=run_id,
         store_name="gmail_messages",
         custom=add_mail_context,

@@ -73,6 +73,17 @@ def test_a_mail_that_is_broken_for_good_costs_itself(
     assert failure.external_id.endswith(f"/{broken}")
 
 
+def test_a_mailbox_that_is_closed_while_it_is_read_is_told_once(
+    gmail: GmailSandbox, mailboxes: Mailboxes, exporter_of: MakeExporter
+) -> None:
+    fill(mailboxes, 3)
+    gmail.fail("messages.get", 403, "domainPolicy", times=None)
+    with pytest.raises(PermissionDeniedError, match="administrators have switched off") as refused:
+        list(said(exporter_of(gmail)))
+    assert "App access control" in refused.value.hint
+    assert gmail.requests.count("batch") == 1
+
+
 def test_a_mail_that_went_since_it_was_listed_is_deleted(
     gmail: GmailSandbox, mailboxes: Mailboxes, exporter_of: MakeExporter
 ) -> None:

@@ -5,13 +5,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gmail_samples import HandClock, MakeExporter, mail, stores_in, sync, sync_all
+from gmail_samples import (
+    HandClock,
+    MakeExporter,
+    credentials,
+    mail,
+    settings_for,
+    shared_data,
+    stores_in,
+    sync,
+    sync_all,
+)
 from langchain_core.documents import Document
 
 from documents.principals import user
+from exporters.gmail.exporter import GmailExporter
 from exporters.gmail.settings import GmailSelection
-from sandbox.gmail import GmailSandbox, Mailboxes
+from sandbox.gmail import Fault, GmailSandbox, Mailboxes
 from stores.base import SearchFilter
+from tasks.options import SyncOptions
 from tasks.pipeline import PartitionFailedError
 from tasks.results import PartitionOutcome
 from tasks.stores import Stores
@@ -318,3 +330,98 @@ def test_pages_of_any_kind_give_every_mail_once(
     )
     assert results[BOB].outcome is PartitionOutcome.COMPLETED
     assert results[BOB].counts.written == 0
+
+
+def test_a_forged_message_id_lets_nobody_into_a_mail_that_was_not_sent_to_them(
+    gmail: GmailSandbox, mailboxes: Mailboxes, exporter_of: MakeExporter, stores: Stores
+) -> None:
+    message_id = mailboxes.write(ADA, [ADA], "Plan", "We buy Quayside in spring")
+    forgery = mail(
+        sender="Ada Byron <ada@acme.example>", to=ADA, subject="Plan", text="Hello",
+        message_id=message_id,
+    )  # fmt: skip
+    mailboxes.deliver(forgery.as_bytes(), [CLEO])
+    counts = sync(exporter_of(gmail), stores, "first")
+    assert counts.new == 2
+    assert [one.metadata["access"] for one in found(stores, "Quayside")] == [[user(ADA)]]
+    assert not found(stores, "Quayside", CLEO)
+    [cleos] = found(stores, "Hello", CLEO)
+    assert cleos.metadata["extra"]["message_id"] == f"{message_id[1:-1]}"
+
+
+def test_labels_that_were_renamed_are_noticed_by_a_rescan_and_cost_no_mail(
+    gmail: GmailSandbox, mailboxes: Mailboxes, exporter_of: MakeExporter, stores: Stores
+) -> None:
+    label = mailboxes.create_label(BOB, "Harbour")
+    for number in range(3):
+        letter = mail(subject=f"Number {number}", message_id=f"<{number}@x.example>")
+        mailboxes.deliver(letter.as_bytes(), [BOB], labels=["INBOX", label][: 1 + number % 2])
+    sync(exporter_of(gmail), stores, "first", selection=BOBS)
+    mailboxes.rename_label(BOB, label, "Port")
+    gmail.requests.clear()
+    counts = sync(exporter_of(gmail), stores, "second", selection=BOBS, fresh=True)
+    assert (counts.changed, counts.new, counts.deleted) == (1, 0, 0)
+    [document] = found(stores, '"Number 1"')
+    assert copy_of(document, BOB)["labels"] == ["INBOX", "Port"]
+    assert gmail.requests.count("messages.get") == 0
+
+
+def test_a_rescan_that_was_killed_still_brings_labels_up_to_date(
+    gmail: GmailSandbox, mailboxes: Mailboxes, exporter_of: MakeExporter, stores: Stores,
+    clock: HandClock,
+) -> None:  # fmt: skip
+    def deliver(*numbers: int, days: int) -> None:
+        for number in numbers:
+            letter = mail(subject=f"Number {number}", message_id=f"<{number}@x.example>")
+            mailboxes.deliver(letter.as_bytes(), [BOB], date=clock.ago(days=days))
+
+    deliver(*range(6), days=1)
+    sync(exporter_of(gmail), stores, "first", selection=BOBS)
+    mailboxes.mark_read(BOB, mailboxes.find(BOB, "Number 5")[0])
+    deliver(6, 7, 8, days=9)
+    mailboxes.forget_history(BOB)
+    # Two pages of known mails are committed; what is left to the next run are new ones.
+    gmail.faults.add(Fault("server_error", "messages.list", times=3, skip=2))
+    exporter = exporter_of(gmail, page_size=3)
+    with pytest.raises(PartitionFailedError):
+        sync(exporter, stores, "killed", selection=BOBS, options=SyncOptions(batch_seconds=1e-9))
+    gmail.faults.clear()
+    sync(exporter_of(gmail, page_size=3), stores, "again", selection=BOBS)
+    [document] = found(stores, '"Number 5"')
+    assert copy_of(document, BOB)["is_unread"] is False
+    assert len(found(stores, "blue", BOB)) == 9
+
+
+def test_an_office_file_is_read_by_the_shared_reader(
+    gmail: GmailSandbox, mailboxes: Mailboxes, clock: HandClock, stores: Stores
+) -> None:
+    content = shared_data("realdata", "documents", "markitdown", "test.docx").read_bytes()
+    letter = mail()
+    letter.add_attachment(content, "application", "octet-stream", filename="report.docx")
+    mailboxes.deliver(letter.as_bytes(), [BOB])
+    exporter = GmailExporter(**credentials(gmail), settings=settings_for(gmail), now=clock.now)
+    sync(exporter, stores, "first", selection=BOBS)
+    exporter.close()
+    [document] = found(stores, "blue")
+    [entry] = document.metadata["extra"]["attachments"]
+    assert entry["text_chars"] > 1_000, entry["reason"]
+    assert "AutoGen" in document.page_content
+
+
+def test_what_a_sweep_asks_costs_one_call_a_mail_and_no_more(
+    gmail: GmailSandbox, mailboxes: Mailboxes, exporter_of: MakeExporter, stores: Stores
+) -> None:
+    label = mailboxes.create_label(BOB, "Harbour")
+    for number in range(10):
+        letter = mail(message_id=f"<{number}@x.example>")
+        mailboxes.deliver(letter.as_bytes(), [BOB], labels=["INBOX", label])
+    sync(exporter_of(gmail, delegates=True), stores, "first", selection=BOBS)
+    for identifier in list(mailboxes.box(BOB).messages)[:4]:
+        mailboxes.trash(BOB, identifier)
+    mailboxes.forget_history(BOB)
+    gmail.requests.clear()
+    counts = sync(exporter_of(gmail, delegates=True), stores, "second", selection=BOBS)
+    assert counts.deleted == 4
+    assert gmail.requests.count("messages.get") == 4
+    assert gmail.requests.count("labels.list") == 1
+    assert gmail.requests.count("*delegates.list") == 2  # by the mark, and by the listing

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import shared_data
-from gmail_samples import HandClock, MakeExporter, mail, read_plain, stores_in, sync
-from test_gmail_documents import shared_part
+from gmail_mails import shared_part
+from gmail_samples import HandClock, MakeExporter, mail, read_plain, shared_data, stores_in, sync
 
 from documents.errors import ConfigurationError
 from exporters.changes import Failure, RawRecord, Upsert
+from exporters.errors import InvalidDataError
 from exporters.gmail.mbox import MboxMail, gmail_message, mails, open_mbox
 from exporters.gmail.mbox_exporter import GmailMboxExporter
 from exporters.gmail.settings import GmailSelection, GmailSettings
@@ -118,17 +118,30 @@ def test_whose_mails_they_are_has_to_be_said(tmp_path: Path, mailboxes: list[str
         GmailSelection.of({"mbox": path, "mailboxes": mailboxes})
 
 
-def test_a_mail_that_is_too_large_is_set_aside_and_the_others_are_read(
-    tmp_path: Path, clock: HandClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("exporters.gmail.mbox.MAX_MAIL_BYTES", 1_000)
+def test_a_mail_that_is_too_large_is_set_aside_and_the_others_are_read(tmp_path: Path) -> None:
     path = written(tmp_path / "a.mbox", b"S: 1\n\na", b"S: 2\n\n" + b"x\n" * 900, b"S: 3\n\nc")
+    with open_mbox(path) as file:
+        one, two, three = mails(file, largest=1_000)
+    assert isinstance(two, InvalidDataError)
+    assert str(two).startswith("The mail number 2 of the file has 180")
+    assert [mail.raw[:4] for mail in (one, three) if isinstance(mail, MboxMail)] == [
+        b"S: 1",
+        b"S: 3",
+    ]
+
+
+def test_a_mail_that_cannot_be_read_is_a_dead_letter_of_its_own(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    nested = b"Content-Type: message/rfc822\n\n" * 2_000
+    path = written(tmp_path / "a.mbox", b"S: 1\n\na", nested, b"S: 3\n\nc")
     exporter = exporter_of_file(path, clock)
     [partition] = exporter.partitions(GmailSelection())
     changes = list(exporter.pull(partition, None))
     assert len([one for one in changes if isinstance(one, Upsert)]) == 2
     [failure] = [one for one in changes if isinstance(one, Failure)]
-    assert "The mail number 2 of the file has" in str(failure.error)
+    assert str(failure.error).startswith("The mail number 2 of the file cannot be read")
+    assert failure.external_id is not None
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from email.policy import SMTP
 from typing import Any
 
 import pytest
+from gmail_mails import document_of
 from gmail_samples import mail
-from test_gmail_documents import document_of
 
 from exporters.errors import InvalidDataError
 from exporters.gmail.charsets import decode_text

@@ -170,6 +170,8 @@ def test_tables_for_looks_do_not_tear_a_text_apart() -> None:
         "</td></tr></table></td></tr></table>"
     )
     assert split_html(html).new == "Dear Bob,\n\nthe ferry"
+    alone = "<table width=600><tr><td><h1>Forms</h1></td></tr><tr><td>of today</td></tr></table>"
+    assert split_html(alone).new == "# Forms\n\nof today"
     data = "<table><tr><th>Pier</th><th>Time</th></tr><tr><td>2</td><td>9:00</td></tr></table>"
     assert split_html(data).new.startswith("| Pier | Time |")
 

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import shared_data
-from gmail_samples import HandClock, read_plain, stores_in, sync
-from test_gmail_documents import document_of
+from gmail_mails import document_of
+from gmail_samples import HandClock, read_plain, shared_data, stores_in, sync
 
 from documents.principals import user
 from exporters.changes import RawRecord
