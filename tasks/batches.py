@@ -126,6 +126,12 @@ class WriteBatch:
     done: Event | None = None
 
     @property
+    def document_ids(self) -> set[str]:
+        """The documents it does something to."""
+        written = {item.document.id or "" for item in self.documents}
+        return written.union(self.access, self.deleted, (d.id or "" for d in self.rewritten))
+
+    @property
     def empty(self) -> bool:
         """Whether there is nothing to write anywhere."""
         ledger = self.ledger

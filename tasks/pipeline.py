@@ -44,7 +44,6 @@ from tasks.batches import (
     EncodedUpsert,
     Item,
     Seen,
-    WriteBatch,
     encoded,
     item_key,
 )
@@ -404,13 +403,9 @@ class _PartitionSync:
             counts=self._result.counts,
             max_refused=context.options.max_consecutive_failures,
             shared=self._shared,
+            on_commit=self._report,
         )
-
-        def write(batch: WriteBatch) -> None:
-            writer.write(batch)
-            self._report()
-
-        with Conveyor(transformer, write) as self._conveyor:
+        with Conveyor(transformer, writer) as self._conveyor:
             yield
 
     @contextmanager

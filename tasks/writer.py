@@ -5,7 +5,7 @@ file it is one transaction; elsewhere a crash in between leaves documents that t
 again, by id, with the same result.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
@@ -42,6 +42,7 @@ class Writer:
         counts: Counts,
         max_refused: int,
         shared: SharedDocuments | None = None,
+        on_commit: Callable[[], object] = lambda: None,
     ) -> None:
         """Prepares a writer.
 
@@ -53,7 +54,9 @@ class Writer:
             counts: Added to after each commit.
             max_refused: Documents refused in a row that stop the partition.
             shared: Merges documents that several records make, where the source has such.
+            on_commit: Called after each batch.
         """
+        self._on_commit = on_commit
         self._shared = shared
         self._stores = stores
         self._transformer = transformer
@@ -71,31 +74,66 @@ class Writer:
             TooManyFailuresError: Document after document is refused. The dead letters are
                 committed, the cursor is not.
         """
-        stop: TooManyFailuresError | None = None
-        if not batch.empty:
-            if self._lease is not None:
-                self._lease.check()
-            with self._merged(batch), self._stores.atomic():
-                if self._shared is not None:
-                    self._shared.merge(batch)
-                refused = {**batch.refused, **self._write_stores(batch)}
-                stop = self._too_many(batch, refused)
-                if stop is not None:
-                    batch.ledger.cursor, batch.ledger.listing_closed = None, False
-                self._set_aside(batch, refused)
-                if batch.vectors and self._stores.embeddings is not None:
-                    model = self._stores.embeddings.identity
-                    self._stores.ledger.cache_vectors(model, batch.vectors)
-                self._stores.ledger.commit(batch.ledger, lease=self._lease)
+        with self._merging(batch), self._stores.atomic():
+            stop = self._commit(batch, self.store(batch))
+        self._end(batch, stop)
+
+    def may_go_ahead(self, batch: WriteBatch) -> bool:
+        """Whether its documents may be stored while the batch before it is not committed yet.
+
+        Not where both are one transaction, nor where it is merged with what others have committed.
+        """
+        return self._stores.shared is None and not _has_copies(batch)
+
+    def store(self, batch: WriteBatch) -> dict[str, Refusal]:
+        """Writes what the stores hold of a batch; returns what was refused, by document id.
+
+        Raises:
+            StoreError: A store cannot be written as a whole.
+        """
+        if batch.empty:
+            return {}
+        if self._lease is not None:
+            self._lease.check()
+        if self._shared is not None:
+            self._shared.merge(batch)
+        return {**batch.refused, **self._write_stores(batch)}
+
+    def commit(self, batch: WriteBatch, refused: Mapping[str, Refusal]) -> None:
+        """Commits a batch that was stored.
+
+        Raises:
+            StoreError: The ledger cannot be written. Nothing of the cursor was committed.
+            TooManyFailuresError: As for `write`.
+        """
+        self._end(batch, self._commit(batch, refused))
+
+    def _commit(
+        self, batch: WriteBatch, refused: Mapping[str, Refusal]
+    ) -> TooManyFailuresError | None:
+        if batch.empty:
+            return None
+        stop = self._too_many(batch, refused)
+        if stop is not None:
+            batch.ledger.cursor, batch.ledger.listing_closed = None, False
+        self._set_aside(batch, refused)
+        if batch.vectors and self._stores.embeddings is not None:
+            model = self._stores.embeddings.identity
+            self._stores.ledger.cache_vectors(model, batch.vectors)
+        self._stores.ledger.commit(batch.ledger, lease=self._lease)
+        return stop
+
+    def _end(self, batch: WriteBatch, stop: TooManyFailuresError | None) -> None:
         self._counts.add(batch.counts)
         if stop is not None:
             raise stop
         if batch.done is not None:
             batch.done.set()
+        self._on_commit()
 
-    def _merged(self, batch: WriteBatch) -> AbstractContextManager[None]:
+    def _merging(self, batch: WriteBatch) -> AbstractContextManager[None]:
         """Keeps other partitions from merging the same documents until this batch is written."""
-        if self._shared is None or not (batch.copies or batch.copies_gone or batch.copy_fields):
+        if self._shared is None or not _has_copies(batch):
             return nullcontext()
         return self._stores.ledger.merging(self._connection_id)
 
@@ -199,6 +237,10 @@ class Writer:
         for key, record in known.items():
             documents = batch.ledger.documents.pop(key)
             batch.ledger.records.append(replace(record.state(), documents=documents))
+
+
+def _has_copies(batch: WriteBatch) -> bool:
+    return bool(batch.copies or batch.copies_gone or batch.copy_fields)
 
 
 def _forgotten(

@@ -116,7 +116,7 @@ def mentions(message: Payload | None) -> Mentions:
             found[prefix][identifier] = None
         # The text of rich text is literal: "<@U1>" in it was typed, not a mention.
         for text in () if kind == "text" else node.values():
-            for token in _MENTION.finditer(text) if isinstance(text, str) else ():
+            for token in _MENTION.finditer(text) if isinstance(text, str) and "<" in text else ():
                 found[token[1]][token[2]] = None
     return Mentions(*map(tuple, found.values()))
 
@@ -297,7 +297,7 @@ class _Writer:
         runs: list[tuple[frozenset[str], str]] = []
         before = ""
         for node in elements:
-            style = frozenset(each for each in _MARKERS if _dict(node, "style").get(each) is True)
+            style = frozenset(each for each, on in _dict(node, "style").items() if on is True)
             url, label = _url(node, "url"), _str(node, "text")
             if before in _MENTIONS and label[:1].isalnum():
                 runs.append((frozenset(), " "))  # or both would make one word
@@ -454,9 +454,9 @@ def _nodes(value: object) -> Iterator[Payload]:
         node = stack.pop()
         if isinstance(node, dict):
             yield node
-            stack.extend(reversed([*node.values()]))
+            stack.extend([v for v in reversed(node.values()) if isinstance(v, dict | list)])
         elif isinstance(node, list):
-            stack.extend(reversed(node))
+            stack.extend([v for v in reversed(node) if isinstance(v, dict | list)])
 
 
 def _all_text(value: object) -> str:

@@ -23,9 +23,6 @@ IN_FLIGHT: Final = 4
 MOST_ITEMS: Final = 500
 MOST_BYTES: Final = 5_000_000
 
-_FEWEST_ITEMS: Final = 250
-"""Below this a request is mostly overhead: each waits for the disk once."""
-
 _TOO_LARGE: Final = 413
 _AGAIN: Final = frozenset({409, 429, 502, 503, 504})
 _HEADERS: Final = {"accept": "application/json", "content-type": "application/x-ndjson"}
@@ -85,7 +82,6 @@ class BulkWriter:
             to_aliases: Whether writes go to aliases only, so that no index is made by mistake.
         """
         self._connection = connection
-        self._in_flight = in_flight
         self._most_items = most_items
         self._most_bytes = most_bytes
         self._path = f"{_PATH}&require_alias=true" if to_aliases else _PATH
@@ -119,13 +115,12 @@ class BulkWriter:
         self._pool.shutdown()
 
     def _parts(self, operations: Sequence[Operation]) -> Iterator[list[Operation]]:
-        # One batch of the pipeline makes use of all requests that may be in flight.
-        spread = -(-len(operations) // self._in_flight)
-        most = min(self._most_items, max(_FEWEST_ITEMS, spread))
         part: list[Operation] = []
         size = 0
         for operation in operations:
-            if part and (len(part) >= most or size + len(operation.lines) > self._most_bytes):
+            if part and (
+                len(part) >= self._most_items or size + len(operation.lines) > self._most_bytes
+            ):
                 yield part
                 part, size = [], 0
             part.append(operation)
