@@ -195,6 +195,15 @@ class BaseExporter(ABC):
         del selection
         return True
 
+    def check_credentials(self) -> None:  # noqa: B027 (most manifests say what is required)
+        """Looks whether the credentials given are enough to begin with; asks nobody.
+
+        For sources that take one of several, which a manifest cannot say.
+
+        Raises:
+            ConfigurationError: They are not; with what to set.
+        """
+
     @classmethod
     def for_selection(
         cls, selection: Any, credentials: Mapping[str, str], settings: Any

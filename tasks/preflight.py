@@ -18,7 +18,11 @@ from tasks.stores import exists, nearest_folder
 
 
 def check_request(
-    manifest: SourceManifest, selection: dict[str, Any], credentials: str | None
+    manifest: SourceManifest,
+    selection: dict[str, Any],
+    credentials: str | None,
+    *,
+    alone: bool = True,
 ) -> None:
     """Checks settings, credentials, files to be read, and that the ledger can be written.
 
@@ -26,6 +30,8 @@ def check_request(
         manifest: The source.
         selection: What is asked of it, as plain values.
         credentials: Name of a saved block; not looked at here. None for the environment.
+        alone: Whether it is the only source of the run. Beside others, credentials that are not
+            enough are its own affair: the others are synced.
 
     Raises:
         ConfigurationError: A setting, an option or a credential is missing or makes no sense.
@@ -35,7 +41,10 @@ def check_request(
     stores = load_store_settings()
     parsed = parsed_selection(manifest, selection)
     if credentials is None:
-        open_exporter(manifest, parsed, None).close()
+        exporter = open_exporter(manifest, parsed, None, secrets=alone)
+        if alone and type(exporter).needs_credentials(parsed):
+            exporter.check_credentials()
+        exporter.close()
     else:
         load_settings(manifest.load(manifest.settings), manifest.name)
     _check_ledger(stores)

@@ -108,6 +108,11 @@ class GmailExporter(BaseExporter):
             settings=settings,
         )
 
+    def check_credentials(self) -> None:
+        """Refuses none at all; what is wrong with one was told when it was read."""
+        if self._credential is None:
+            raise _no_credential()
+
     @property
     def connection(self) -> str:
         """The Workspace's customer id; with OAuth the mailbox's address."""
@@ -122,11 +127,7 @@ class GmailExporter(BaseExporter):
     @cached_property
     def _client(self) -> GmailClient:
         if self._credential is None:
-            raise ConfigurationError(
-                "There is no Google credential.",
-                hint="Set GOOGLE_SERVICE_ACCOUNT_JSON and GOOGLE_ADMIN_SUBJECT for a Workspace, or "
-                "GOOGLE_OAUTH_CREDENTIALS for one mailbox; or name a saved credentials block.",
-            )
+            raise _no_credential()
         return GmailClient(self._credential, self._settings)
 
     @cached_property
@@ -368,4 +369,12 @@ def _partition(person: User, options: Mapping[str, Any], *, named: bool) -> Part
         kind="mailbox",
         options={**options, "address": address},
         unreadable=unreadable,
+    )
+
+
+def _no_credential() -> ConfigurationError:
+    return ConfigurationError(
+        "There is no Google credential.",
+        hint="Set GOOGLE_SERVICE_ACCOUNT_JSON and GOOGLE_ADMIN_SUBJECT for a Workspace, or "
+        "GOOGLE_OAUTH_CREDENTIALS for one mailbox; or name a saved credentials block.",
     )

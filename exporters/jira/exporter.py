@@ -76,13 +76,17 @@ class JiraExporter(BaseExporter):
             now: The clock.
         """
         self._settings = settings or load_settings(JiraSettings, SOURCE)
-        credential = Credential(self._settings.email, token, client_id, client_secret)
-        self._client = JiraClient(credential, self._settings)
+        self._credential = Credential(self._settings.email, token, client_id, client_secret)
+        self._client = JiraClient(self._credential, self._settings)
         self._directory = JiraDirectory(self._client)
         self._now = now
         self._lock = Lock()
         self._access: dict[str, ProjectAccess] = {}
         self._fields: dict[str, dict[str, Any]] | None = None
+
+    def check_credentials(self) -> None:
+        """Refuses none, a half, and two."""
+        self._credential.check()
 
     @property
     def connection(self) -> str:

@@ -21,7 +21,7 @@ def sync_all(*, as_json: bool, verbose: bool) -> int:
 
         wanted = sources_to_sync(None)
         for each in wanted:
-            check_request(source(each.source), each.selection, each.credentials)
+            check_request(source(each.source), each.selection, each.credentials, alone=False)
         progress.say(STARTING)
         from flows.prefect_quiet import quiet_prefect  # noqa: PLC0415 (after the checks)
 
