@@ -1,4 +1,4 @@
-"""Reading what stands around issues: projects, versions, components, boards, sprints, statuses."""
+"""Reading what stands around issues: projects, versions, boards, sprints, statuses, people."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
@@ -13,10 +13,19 @@ from exporters.errors import (
     NotFoundError,
     PermissionDeniedError,
 )
-from exporters.jira.catalog_documents import BOARD, COMPONENT, PROJECT, SPRINT, STATUS, VERSION
+from exporters.jira.catalog_documents import (
+    BOARD,
+    COMPONENT,
+    PROJECT,
+    SPRINT,
+    STATUS,
+    USER,
+    VERSION,
+)
 from exporters.jira.client import JiraClient
 from exporters.jira.payloads import issue_url, trimmed
-from exporters.jira.people import SOURCE
+from exporters.jira.people import SOURCE, account_id
+from exporters.jira.vocabulary import person_name
 
 _PROJECT_FACTS: Final = ("id", "key", "name", "projectTypeKey", "projectCategory")
 
@@ -40,11 +49,14 @@ class Catalog:
         self._now = now
         self.complete = True
 
-    def changes(self, project_ids: Iterable[str], *, boards: bool) -> Iterator[Change]:
+    def changes(
+        self, project_ids: Iterable[str], people: Iterable[Mapping[str, Any]], *, boards: bool
+    ) -> Iterator[Change]:
         """Everything of it.
 
         Args:
             project_ids: The projects.
+            people: The accounts of the site, as Jira gave them.
             boards: Whether boards and sprints are wanted.
         """
         projects: dict[str, Mapping[str, Any]] = {}
@@ -59,6 +71,10 @@ class Catalog:
             yield from self._project(project)
         for status in self._client.statuses():
             yield self._upsert(STATUS, status, _scope(status, projects), None)
+        for person in people:
+            # Neither apps nor customers of a portal.
+            if account_id(person) and person.get("accountType") in {None, "atlassian"}:
+                yield self._upsert(USER, _person(person), None, None)
         if boards:
             yield from self._boards(projects)
 
@@ -158,3 +174,15 @@ def _scope(
     """The project that a status is of; None for one that all may use."""
     place = ((status.get("scope") or {}).get("project") or {}).get("id")
     return None if place is None else projects.get(str(place)) or {"id": str(place)}
+
+
+def _person(person: Mapping[str, Any]) -> dict[str, Any]:
+    """What is told of a person: what a colleague sees who looks them up in Jira."""
+    return {
+        "id": account_id(person),
+        "name": person_name(person),
+        "username": person.get("name"),
+        "email": person.get("emailAddress") or None,
+        "active": bool(person.get("active", True)),
+        "timeZone": person.get("timeZone"),
+    }

@@ -1,4 +1,4 @@
-"""Documents of what stands around issues: projects, versions, components, boards, sprints."""
+"""Documents of what stands around issues: projects, versions, boards, sprints, people ..."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -18,8 +18,9 @@ COMPONENT: Final = "component"
 BOARD: Final = "board"
 SPRINT: Final = "sprint"
 STATUS: Final = "status"
+USER: Final = "user"
 
-CATALOG_ENTITIES: Final = frozenset({PROJECT, VERSION, COMPONENT, BOARD, SPRINT, STATUS})
+CATALOG_ENTITIES: Final = frozenset({PROJECT, VERSION, COMPONENT, BOARD, SPRINT, STATUS, USER})
 
 
 def catalog_document(record: RawRecord) -> Document:
@@ -75,6 +76,11 @@ def _facts(entity: str, item: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         yield "start", iso_moment(item.get("startDate"))
         yield "end", iso_moment(item.get("endDate"))
         yield "completed", iso_moment(item.get("completeDate"))
+    elif entity == USER:
+        yield "email", item.get("email")
+        yield "username", item.get("username")
+        yield "active", bool(item.get("active"))
+        yield "time_zone", item.get("timeZone")
     else:
         yield "status_category", (item.get("statusCategory") or {}).get("key")
 
@@ -94,6 +100,9 @@ def _lines(entity: str, item: Mapping[str, Any], project: Mapping[str, Any]) -> 
     elif entity == SPRINT:
         yield f"Sprint{place}, {item.get('state')}"
         yield str(item.get("goal") or "")
+    elif entity == USER:
+        yield " · ".join(filter(None, ("Person", item.get("email"), item.get("username"))))
+        yield "" if item.get("active") else "This account is deactivated."
     else:
         yield f"Status{place}, {(item.get('statusCategory') or {}).get('name') or ''}".rstrip(", ")
     yield adf_to_markdown(item.get("description"))

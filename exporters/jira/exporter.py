@@ -39,7 +39,7 @@ PEOPLE: Final = "@people"
 """Key of the partition that tells who has access to the Jira at all."""
 
 CATALOG: Final = "@catalog"
-"""Key of the partition with projects, versions, components, boards, sprints and statuses."""
+"""Key of the partition with projects, versions, components, boards, sprints, statuses, people."""
 
 
 class JiraExporter(BaseExporter):
@@ -205,9 +205,10 @@ class JiraExporter(BaseExporter):
                 yield Checkpoint(cursor)
                 return
         catalog = Catalog(self._client, self._now)
-        yield from catalog.changes(projects, boards=self._settings.boards)
+        people = self._directory.everyone()
+        yield from catalog.changes(projects, people, boards=self._settings.boards)
         whole = bool(partition.options["whole"]) and self._settings.boards
-        yield Complete(full=catalog.complete and whole)
+        yield Complete(full=catalog.complete and self._directory.everybody_listed and whole)
         yield Checkpoint({"read": now.isoformat(), "projects": asked})
 
     def to_documents(self, record: RawRecord) -> Iterator[Document]:

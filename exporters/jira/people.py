@@ -75,6 +75,9 @@ class JiraDirectory:
         self.lacks: set[str] = set()
         """What was found missing, as clauses of a sentence."""
 
+        self.everybody_listed = True
+        """Whether the list of people could be read to its end."""
+
         self.applications_lacking = ADMINISTER
         """Why it cannot be read who has access to which product, where it cannot."""
 
@@ -91,8 +94,14 @@ class JiraDirectory:
                     if person.get(name):
                         found.setdefault(str(person[name]), person)
         except PermissionDeniedError as error:
+            self.everybody_listed = False
             self.lacks.add(cause(error, BROWSE_USERS))
         return found
+
+    def everyone(self) -> list[Mapping[str, Any]]:
+        """All accounts that Jira lists, each once, as it gave them."""
+        with self._lock:
+            return list({id(person): person for person in self._people.values()}.values())
 
     def principal(self, identifier: str) -> str | None:
         """The principal of an active account by its id or user name; None for an inactive one."""
