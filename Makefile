@@ -12,6 +12,7 @@ UV := --universal --generate-hashes --python-version 3.11 --no-header --no-annot
 help:
 	@echo "make demo      sync an invented company's Slack, mail and tickets, and search them"
 	@echo "make test      run the tests"
+	@echo "make coverage  run them and fail where less than 90 % of the code is run"
 	@echo "make lint      check style and format"
 	@echo "make types     check types"
 	@echo "make docs      write the generated parts of the documentation again"
@@ -25,7 +26,7 @@ test: $(VENV)/.dev
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 coverage: $(VENV)/.dev
-	$(BIN)/python -m pytest --cov --cov-report=term $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90 $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -235,7 +235,7 @@ class TestAway:
         proxy.requests.clear()
 
         def fault(request: Request, forward: Pass) -> Answer | None:
-            if len(proxy.requests) > 2:
+            if len(proxy.requests) > 1:
                 raise Cut
             return None
 
