@@ -104,6 +104,10 @@ def split_plain(text: str, *, forward: bool = False, only_introduced: bool = Fal
     lines = examined.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     lines, signature = _without_signature(lines) if not rest else (lines, [])
     new, quoted = _without_quotes(lines, forward=forward, only_introduced=only_introduced)
+    if not signature and not rest and new == lines[: len(new)]:
+        # Written above the quote, the name card stands above it too. (Where answers stand between
+        # quotes, what follows two hyphens may be one of them.)
+        new, signature = _without_signature(new)
     if not signature and not rest:
         new, signature = _without_closing(new)
     return Split(

@@ -190,3 +190,25 @@ def test_tables_for_looks_do_not_tear_a_text_apart() -> None:
 )
 def test_subjects_tell_forwards_and_answers(subject: str, forward: bool, reply: bool) -> None:
     assert (is_forward(subject), is_reply(subject)) == (forward, reply)
+
+
+def test_a_signature_above_the_quote_is_kept_apart_too() -> None:
+    mail = (
+        "Please send me the bookings.\n\n--\nCatarina Xavier\nHead of support | Harbourline\n\n"
+        "On Thu, Nov 19, 2026 at 1:56 PM Joana <joana@northsound.example> wrote:\n"
+        "> Since Monday some of our passengers are charged twice.\n"
+    )
+    split = split_plain(mail)
+    assert split.new == "Please send me the bookings."
+    assert split.signature == "Catarina Xavier\nHead of support | Harbourline"
+    assert split.quoted.startswith("On Thu, Nov 19")
+
+
+def test_an_answer_between_quotes_is_no_signature() -> None:
+    mail = (
+        "See below.\n--\nCatarina\n\nOn Thu, Nov 19, 2026 at 1:56 PM Joana <j@n.example> wrote:\n"
+        "> How many?\n214 of them.\n> Since when?\nMonday.\n"
+    )
+    split = split_plain(mail)
+    assert "214 of them." in split.new
+    assert "Monday." in split.new
