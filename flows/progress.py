@@ -1,5 +1,6 @@
 """A sync on the terminal: a bar while it runs, a table and a summary when it has ended."""
 
+from collections.abc import Iterable
 from contextlib import ExitStack
 from time import monotonic
 from types import TracebackType
@@ -68,6 +69,27 @@ _WORDS: Final = {
 }
 
 
+def bars() -> Progress:
+    """Bars on standard error, a line each; the field `counted` tells what was done so far."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("[bold]{task.description}"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[counted]}"),
+        console=notes(),
+    )
+
+
+def so_far(partitions: Iterable[Counts]) -> str:
+    """What partitions have done so far, in a few words."""
+    total = Counts()
+    for counts in tuple(partitions):
+        total.add(counts)
+    return f"{total.written:,} written, {total.unchanged:,} unchanged"
+
+
 class SyncProgress:
     """Listens to a run and shows it, on standard error.
 
@@ -94,15 +116,7 @@ class SyncProgress:
         self._ended: set[str] = set()
         self._partitions = 0
         self._told = monotonic()
-        self._bar = Progress(
-            SpinnerColumn(),
-            TextColumn("[bold]{task.description}"),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[counted]}"),
-            console=notes(),
-        )
+        self._bar = bars()
         self._task = self._bar.add_task(title, total=None, counted="")
         self._line = Text("", no_wrap=True, overflow="ellipsis")
         self._stack = ExitStack()
@@ -156,10 +170,7 @@ class SyncProgress:
         self._latest[result.key] = result.counts
         if ended:
             self._ended.add(result.key)
-        total = Counts()
-        for counts in tuple(self._latest.values()):
-            total.add(counts)
-        told = f"{total.written:,} written, {total.unchanged:,} unchanged"
+        told = so_far(self._latest.values())
         self._bar.update(self._task, completed=len(self._ended), counted=told)
         if self._live_wanted:
             self.say(result.name)

@@ -8,20 +8,12 @@ from typing import Any, Final, Self
 from rich.console import Group
 from rich.live import Live
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
+from rich.progress import TaskID
 from rich.text import Text
 
 from documents.errors import DataGettersError
 from exporters.registry import source
-from flows.progress import COLUMNS, print_messages, summary
+from flows.progress import COLUMNS, bars, print_messages, so_far, summary
 from flows.terminal import counted, notes, number, output, table
 from tasks.reporting import (
     Event,
@@ -69,15 +61,7 @@ class SourcesProgress:
         self._quiet = quiet and not notes().is_terminal
         self._running: dict[str, _Running] = {}
         self._lock = Lock()
-        self._bars = Progress(
-            SpinnerColumn(),
-            TextColumn("[bold]{task.description}"),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[counted]}"),
-            console=notes(),
-        )
+        self._bars = bars()
         self._line = Text("", no_wrap=True, overflow="ellipsis")
         self._stack = ExitStack()
         self._live = Live(Group(self._bars, self._line), console=notes(), transient=True)
@@ -187,8 +171,5 @@ class SourcesProgress:
         running.latest[event.result.key] = event.result.counts
         if event.ended:
             running.ended.add(event.result.key)
-        total = Counts()
-        for counts in running.latest.values():
-            total.add(counts)
-        told = f"{total.written:,} written, {total.unchanged:,} unchanged"
+        told = so_far(running.latest.values())
         self._bars.update(running.bar, completed=len(running.ended), counted=told)
