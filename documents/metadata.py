@@ -61,6 +61,9 @@ COPIES: Final = "copies"
 """Entry of `extra`: what each of several records adds to a document that they make together, such
 as a mail in many mailboxes. Each has an `access` of its own: to others it is not shown."""
 
+COPY_COUNT: Final = "copy_count"
+"""Entry of `extra`: how many copies there are, beside a list that is cut."""
+
 RUN_FIELDS: Final = frozenset({"ingestion_timestamp", "run_id", "raw_ref"})
 """Fields that tell of the run that wrote a document, not of the document."""
 

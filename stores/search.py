@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from langchain_core.documents import Document
 
-from documents.metadata import COPIES
+from documents.metadata import COPIES, COPY_COUNT
 from documents.principals import DENY_ALL
 from stores.base import ChunkHit, DocumentIndex, SearchFilter, VectorStore
 from stores.fusion import Fusion, Ranking, default_fusion
@@ -229,12 +229,22 @@ def _result(
 
 
 def _without_others_copies(document: Document, principals: frozenset[str] | None) -> Document:
-    """A document without what only copies of other people say of it (their labels of a mail)."""
+    """A document without what only copies of other people say of it.
+
+    Their labels of a mail, and that they have it at all: the sender does not show whom a blind copy
+    went to, and neither does its access list here.
+    """
     extra = document.metadata.get("extra") or {}
     if principals is None or COPIES not in extra:
         return document
     own = [copy for copy in extra[COPIES] if not principals.isdisjoint(copy.get("access") or ())]
-    metadata = {**document.metadata, "extra": {**extra, COPIES: own}}
+    told = {name: value for name, value in extra.items() if name != COPY_COUNT}
+    metadata = {
+        **document.metadata,
+        "access": [p for p in document.metadata.get("access") or () if p in principals],
+        "extra": {**told, COPIES: own},
+    }
+    metadata.pop("access_hash", None)
     return type(document)(id=document.id, page_content=document.page_content, metadata=metadata)
 
 

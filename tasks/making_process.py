@@ -35,7 +35,7 @@ FEWEST: Final = 100
 """Records in a batch for which handing them on is worth it."""
 
 _START_SECONDS: Final = 60
-_READY: Final = "ready"
+_READY: Final = b"ready"
 _LENGTH: Final = struct.Struct(">Q")
 _SECONDS_A_RECORD: Final = 0.2
 """What a batch may take on top of the limit for a single record, for each of its records."""
@@ -186,7 +186,8 @@ class _Child:
         self._settled = Event()
         self._works = False
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tasks.making_process"],
+            # Not from the current folder, which may hold other packages of these names.
+            [sys.executable, "-P", "-m", "tasks.making_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -196,7 +197,7 @@ class _Child:
 
     def _begin(self, order: Order) -> None:
         with suppress(OSError, EOFError, pickle.PicklingError, TypeError, AttributeError):
-            _send(self._in, order)
+            _send(self._in, pickle.dumps(order, protocol=pickle.HIGHEST_PROTOCOL))
             self._works = _receive(self._out) == _READY
         self._settled.set()
 
@@ -229,9 +230,10 @@ class _Child:
         timer = Timer(seconds, stop)
         timer.start()
         try:
-            _send(self._in, list(packed))
-            answer: list[_Unpacked] = _receive(self._out)
-        except (OSError, EOFError) as error:
+            _send(self._in, pickle.dumps(packed, protocol=pickle.HIGHEST_PROTOCOL))
+            # JSON, for what comes back was made of whatever people sent.
+            answer: list[_Unpacked] = orjson.loads(_receive(self._out))
+        except (OSError, EOFError, orjson.JSONDecodeError) as error:
             self.end()
             reason = f"it took more than {seconds:g} seconds" if late.is_set() else "it crashed"
             raise _ChildGoneError(reason) from error
@@ -276,28 +278,35 @@ def _unpacked(packed: _Packed) -> RawRecord:
     )
 
 
-def _plain(made: Made) -> _Unpacked:
+def _answer(made: Sequence[Made]) -> bytes:
+    """What became of records, as JSON; null where the other side had better see for itself."""
+    return b"[%b]" % b",".join(map(_plain, made))
+
+
+def _plain(made: Made) -> bytes:
     if isinstance(made, Exception):
-        return None
-    return [_fields(document) for document in made]
+        return b"null"
+    try:
+        return orjson.dumps([_fields(document) for document in made])
+    except TypeError:
+        return b"null"  # what JSON does not have
 
 
 def _fields(document: Document) -> tuple[str | None, str, dict[str, Any]]:
     return document.id, document.page_content, document.metadata
 
 
-def _send(pipe: IO[bytes], value: Any) -> None:
-    data = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+def _send(pipe: IO[bytes], data: bytes) -> None:
     pipe.write(_LENGTH.pack(len(data)))
     pipe.write(data)
     pipe.flush()
 
 
-def _receive(pipe: IO[bytes]) -> Any:
-    """Both ends are ours: what comes through is as trustworthy as this code.
+def _receive(pipe: IO[bytes]) -> bytes:
+    """What the other end sent.
 
     Raises:
-        EOFError: The other end is closed.
+        EOFError: It is closed.
     """
     head = pipe.read(_LENGTH.size)
     if len(head) < _LENGTH.size:
@@ -306,7 +315,7 @@ def _receive(pipe: IO[bytes]) -> Any:
     data = pipe.read(length)
     if len(data) < length:
         raise EOFError
-    return pickle.loads(data)  # noqa: S301
+    return data
 
 
 def main() -> None:
@@ -315,11 +324,12 @@ def main() -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     with suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
-        recipe = _receive(sys.stdin.buffer).recipe()
+        # What comes in was packed by the process that started this one.
+        recipe = pickle.loads(_receive(sys.stdin.buffer)).recipe()  # noqa: S301
         _send(answers, _READY)
         while True:
-            records = [_unpacked(packed) for packed in _receive(sys.stdin.buffer)]
-            _send(answers, [_plain(made_here(recipe, record)) for record in records])
+            records = map(_unpacked, pickle.loads(_receive(sys.stdin.buffer)))  # noqa: S301
+            _send(answers, _answer([made_here(recipe, record) for record in records]))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 from langchain_core.documents import Document
 
 from documents.fingerprints import access_hash, content_hash
-from documents.metadata import COPIES
+from documents.metadata import COPIES, COPY_COUNT
 from documents.principals import DENY_ALL, normalize_access
 from exporters.base import BaseExporter
 from processing.metadata import with_metadata
@@ -165,7 +165,7 @@ def _with_copies(document: Document, copies: Iterable[Copy]) -> Document:
     extra = {
         **(document.metadata.get("extra") or {}),
         COPIES: [{**copy.entry, "access": list(copy.access)} for copy in ordered[:MOST_ENTRIES]],
-        "copy_count": len(ordered),
+        COPY_COUNT: len(ordered),
     }
     new = with_metadata(document, access=access, extra=extra)
     return with_metadata(new, content_hash=content_hash(new), access_hash=access_hash(access))

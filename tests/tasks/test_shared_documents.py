@@ -198,10 +198,15 @@ def test_search_shows_a_reader_their_own_labels_only(mails: Bench) -> None:
         [result] = search.search("mail", as_user=set(principals))
         return [c["labels"][0] for c in result.document.metadata["extra"]["copies"]]
 
+    [for_ann] = search.search("mail", as_user={ANN})
+    assert for_ann.document.metadata["access"] == [ANN], "who else has it is nobody's business"
+    assert BOB not in repr(for_ann)
+    assert "copy_count" not in for_ann.document.metadata["extra"]
     assert shown(ANN) == ["anns secret label"]
     assert shown(BOB, CARL) == ["bobs secret label"]
     [operator] = search.search("mail", as_user=None)
     assert len(operator.document.metadata["extra"]["copies"]) == 2
+    assert operator.document.metadata["access"] == [ANN, BOB]
 
 
 def test_two_copies_in_one_mailbox_are_one_document(mails: Bench) -> None:
