@@ -7,11 +7,12 @@ PYTEST_ARGS ?= -n auto
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps
 UV := --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --quiet
 
-.PHONY: help demo test lint types coverage docs lock clean
+.PHONY: help demo test faults lint types coverage docs lock clean
 
 help:
 	@echo "make demo      sync an invented company's Slack, mail and tickets, and search them"
 	@echo "make test      run the tests"
+	@echo "make faults    break every promise on purpose, at length"
 	@echo "make coverage  run them and fail where less than 90 % of the code is run"
 	@echo "make lint      check style and format"
 	@echo "make types     check types"
@@ -24,6 +25,9 @@ demo: $(VENV)/.runtime
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+faults: $(VENV)/.dev
+	FAULTS=full $(BIN)/python -m pytest -m faults $(PYTEST_ARGS)
 
 coverage: $(VENV)/.dev
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90 $(PYTEST_ARGS)

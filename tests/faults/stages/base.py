@@ -1,0 +1,86 @@
+"""A source with a small company behind it: what the suites of faults are run on."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Final, Generic, TypeVar
+
+from exporters.base import BaseExporter
+from exporters.registry import SourceManifest, source
+from sandbox.server import SandboxServer
+
+NOW: Final = 1_795_000_000.0
+"""When the companies live, in seconds since 1970."""
+
+CLOCK: Final = datetime.fromtimestamp(NOW, UTC)
+FREE: Final = {"per_minute": 1_000_000, "burst": 100_000}
+"""A rate limit that is none."""
+
+Company = TypeVar("Company")
+Sandbox = TypeVar("Sandbox", bound=SandboxServer)
+
+
+def now() -> datetime:
+    """The clock of the exporters."""
+    return CLOCK
+
+
+@dataclass(frozen=True)
+class Opener:
+    """Makes an exporter, in any process: it pickles.
+
+    Attributes:
+        make: Makes it.
+        given: What it takes.
+    """
+
+    make: Callable[..., BaseExporter]
+    given: tuple[str, ...]
+
+    def __call__(self) -> BaseExporter:
+        return self.make(*self.given)
+
+
+class Stage(ABC, Generic[Company, Sandbox]):
+    """One source, its company, and the sandbox that serves it."""
+
+    source: ClassVar[str]
+    """Its name in its manifest."""
+
+    @abstractmethod
+    def company(self) -> Company:
+        """The company as it is at first; the same every time."""
+
+    @abstractmethod
+    def move(self, company: Company) -> None:
+        """Lets some time pass in a company: news, edits, deletes, access that moves."""
+
+    @abstractmethod
+    def served(self, company: Company) -> AbstractContextManager[Sandbox]:
+        """A sandbox with this company, while the block lasts."""
+
+    @abstractmethod
+    def opener(self, sandbox: Sandbox) -> Opener:
+        """Makes exporters that ask a sandbox, with small pages and no limits of ours."""
+
+    @abstractmethod
+    def selection(self) -> Any:
+        """What is synced: enough for several checkpoints, little enough for hundreds of runs."""
+
+    @property
+    def manifest(self) -> SourceManifest:
+        """The source's manifest."""
+        return source(self.source)
+
+    @property
+    def store_name(self) -> str:
+        """The document type."""
+        name: str = self.manifest.load(self.manifest.document_type).store_name
+        return name
+
+    @property
+    def custom(self) -> Any:
+        """The source's own processing step."""
+        return self.manifest.load(self.manifest.processing) if self.manifest.processing else None
