@@ -135,6 +135,11 @@ class Redactor:
         if new - self._known.values:
             self._known = _known(self._known.values | new)
 
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The secrets it takes out, for another process of the same run to take out too."""
+        return (*self._known.values, *self._passing)
+
     def text(self, text: str) -> str:
         """A log line or an error sentence without registered secrets and known token shapes."""
         text = self._without_registered(text)

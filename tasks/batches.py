@@ -36,6 +36,12 @@ class EncodedUpsert:
     payload_hash: str
     partial: bool
 
+    def whole(self) -> RawRecord:
+        """The record with its payload, also where another process handed it over without."""
+        if self.record.payload:
+            return self.record
+        return replace(self.record, payload=orjson.loads(self.payload))
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from threading import Event
 
 from exporters.base import BaseExporter
-from stores.ledger.leases import Lease
+from stores.ledger.leases import HeldLease
 from tasks.batches import Processing
+from tasks.loading_process import Loader
 from tasks.making import Maker
 from tasks.options import SyncOptions
 from tasks.results import Progress
@@ -27,6 +28,7 @@ class SyncContext:
         store_name: The document type.
         custom: The source's own processing step.
         maker: Makes documents; None makes them where they are compared.
+        loader: Stores large batches beside this process; None stores them here.
         lease: What lets this run write.
         progress: Told after each commit.
         on_wait: Told about once a second while a call waits: seconds left, and for what.
@@ -42,7 +44,8 @@ class SyncContext:
     store_name: str
     custom: Processing | None = None
     maker: Maker | None = None
-    lease: Lease | None = None
+    loader: Loader | None = None
+    lease: HeldLease | None = None
     progress: Progress | None = None
     on_wait: Callable[[str, float, str], None] | None = None
     stop: Event = field(default_factory=Event)

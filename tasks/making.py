@@ -67,7 +67,7 @@ class LocalMaker:
 
     def make(self, items: Sequence[EncodedUpsert]) -> list[Made]:
         """See `Maker.make`."""
-        return [made_here(self.recipe, item.record) for item in items]
+        return [made_here(self.recipe, item.whole()) for item in items]
 
 
 def made_here(recipe: Recipe, record: RawRecord) -> Made:

@@ -10,40 +10,34 @@ is much to make, and until it is up documents are made here.
 
 import os
 import pickle
-import struct
-import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from threading import Event, Lock, Thread, Timer
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import orjson
 from langchain_core.documents import Document
 
 from documents.errors import DataGettersError
 from documents.registry import document_types
-from exporters.changes import RawRecord
 from exporters.errors import InvalidDataError
 from exporters.registry import SourceManifest
 from tasks.batches import EncodedUpsert
 from tasks.making import LocalMaker, Made, Recipe, made_here
+from tasks.pipes import PackedRecord, ends_of, own_ends, packed, receive, send, started, unpacked
 
 FEWEST: Final = 100
 """Records in a batch for which handing them on is worth it."""
 
 _START_SECONDS: Final = 60
 _READY: Final = b"ready"
-_LENGTH: Final = struct.Struct(">Q")
 _SECONDS_A_RECORD: Final = 0.2
 """What a batch may take on top of the limit for a single record, for each of its records."""
 
 _KEPT_VARIABLES: Final = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "HOME", "SYSTEMROOT")
 
-_Packed = tuple[str, str, bytes, str | None, datetime | None, str | None, datetime, str | None]
-_Unpacked = list[tuple[str | None, str, dict[str, Any]]] | None
+_Fields = list[tuple[str | None, str, dict[str, Any]]] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,17 +130,17 @@ class ProcessMaker:
 
     def _asked(
         self, child: "_Child", items: Sequence[EncodedUpsert]
-    ) -> list[_Unpacked | Exception] | None:
+    ) -> list[_Fields | Exception] | None:
         """What the process makes of records; None where it cannot be had at all."""
-        packed = [_packed(item) for item in items]
+        records = [packed(item) for item in items]
         try:
-            limit = self._seconds + _SECONDS_A_RECORD * len(packed)
-            return list(child.ask(packed, limit))
+            limit = self._seconds + _SECONDS_A_RECORD * len(records)
+            return list(child.ask(records, limit))
         except _ChildGoneError:
             self._child = None
         # One of them is to blame: each is tried by itself.
-        answers: list[_Unpacked | Exception] = []
-        for item, one in zip(items, packed, strict=True):
+        answers: list[_Fields | Exception] = []
+        for item, one in zip(items, records, strict=True):
             child = self._running_child()
             if not child.is_up(_START_SECONDS):
                 return None
@@ -164,9 +158,9 @@ class ProcessMaker:
                 )
         return answers
 
-    def _made(self, item: EncodedUpsert, packed: _Unpacked) -> Made:
+    def _made(self, item: EncodedUpsert, packed: _Fields) -> Made:
         if packed is None:
-            return made_here(self._recipe, item.record)  # for the error itself
+            return made_here(self._recipe, item.whole())  # for the error itself
         document_class = document_types.get(self._recipe.store_name)
         return [
             document_class.model_construct(id=identifier, page_content=text, metadata=metadata)
@@ -182,40 +176,26 @@ class _Child:
     """The process and the pipes to it."""
 
     def __init__(self, order: Order) -> None:
-        kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
         self._settled = Event()
         self._works = False
-        self._process = subprocess.Popen(
-            # Not from the current folder, which may hold other packages of these names.
-            [sys.executable, "-P", "-m", "tasks.making_process"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**kept, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)},  # noqa: PTH109
+        self._process = started(
+            "tasks.making_process",
+            {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ},
         )
+        self._in, self._out = ends_of(self._process)
         Thread(target=self._begin, args=(order,), name="making", daemon=True).start()
 
     def _begin(self, order: Order) -> None:
         with suppress(OSError, EOFError, pickle.PicklingError, TypeError, AttributeError):
-            _send(self._in, pickle.dumps(order, protocol=pickle.HIGHEST_PROTOCOL))
-            self._works = _receive(self._out) == _READY
+            send(self._in, pickle.dumps(order, protocol=pickle.HIGHEST_PROTOCOL))
+            self._works = receive(self._out) == _READY
         self._settled.set()
 
     def is_up(self, seconds: float) -> bool:
         """Whether it can be asked, waiting so long to know."""
         return self._settled.wait(seconds) and self._works
 
-    @property
-    def _in(self) -> IO[bytes]:
-        assert self._process.stdin is not None  # noqa: S101 (a pipe was asked for)
-        return self._process.stdin
-
-    @property
-    def _out(self) -> IO[bytes]:
-        assert self._process.stdout is not None  # noqa: S101
-        return self._process.stdout
-
-    def ask(self, packed: Sequence[_Packed], seconds: float) -> list[_Unpacked]:
+    def ask(self, records: Sequence[PackedRecord], seconds: float) -> list[_Fields]:
         """What it makes of records, in order; None for one that raised something.
 
         Raises:
@@ -230,9 +210,9 @@ class _Child:
         timer = Timer(seconds, stop)
         timer.start()
         try:
-            _send(self._in, pickle.dumps(packed, protocol=pickle.HIGHEST_PROTOCOL))
+            send(self._in, pickle.dumps(records, protocol=pickle.HIGHEST_PROTOCOL))
             # JSON, for what comes back was made of whatever people sent.
-            answer: list[_Unpacked] = orjson.loads(_receive(self._out))
+            answer: list[_Fields] = orjson.loads(receive(self._out))
         except (OSError, EOFError, orjson.JSONDecodeError) as error:
             self.end()
             reason = f"it took more than {seconds:g} seconds" if late.is_set() else "it crashed"
@@ -248,34 +228,6 @@ class _Child:
         for pipe in (self._in, self._out):
             with suppress(OSError):
                 pipe.close()
-
-
-def _packed(item: EncodedUpsert) -> _Packed:
-    record = item.record
-    return (
-        record.entity,
-        record.external_id,
-        item.payload,
-        record.url,
-        record.occurred_at,
-        record.version,
-        record.fetched_at,
-        record.parent,
-    )
-
-
-def _unpacked(packed: _Packed) -> RawRecord:
-    entity, external_id, payload, url, occurred_at, version, fetched_at, parent = packed
-    return RawRecord(
-        entity=entity,
-        external_id=external_id,
-        payload=orjson.loads(payload),
-        url=url,
-        occurred_at=occurred_at,
-        version=version,
-        fetched_at=fetched_at,
-        parent=parent,
-    )
 
 
 def _answer(made: Sequence[Made]) -> bytes:
@@ -296,40 +248,16 @@ def _fields(document: Document) -> tuple[str | None, str, dict[str, Any]]:
     return document.id, document.page_content, document.metadata
 
 
-def _send(pipe: IO[bytes], data: bytes) -> None:
-    pipe.write(_LENGTH.pack(len(data)))
-    pipe.write(data)
-    pipe.flush()
-
-
-def _receive(pipe: IO[bytes]) -> bytes:
-    """What the other end sent.
-
-    Raises:
-        EOFError: It is closed.
-    """
-    head = pipe.read(_LENGTH.size)
-    if len(head) < _LENGTH.size:
-        raise EOFError
-    (length,) = _LENGTH.unpack(head)
-    data = pipe.read(length)
-    if len(data) < length:
-        raise EOFError
-    return data
-
-
 def main() -> None:
     """Makes documents for whoever started this process, until they close the pipe."""
-    # What a library prints must not get between the answers.
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    orders, answers = own_ends()
     with suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
         # What comes in was packed by the process that started this one.
-        recipe = pickle.loads(_receive(sys.stdin.buffer)).recipe()  # noqa: S301
-        _send(answers, _READY)
+        recipe = pickle.loads(receive(orders)).recipe()  # noqa: S301
+        send(answers, _READY)
         while True:
-            records = map(_unpacked, pickle.loads(_receive(sys.stdin.buffer)))  # noqa: S301
-            _send(answers, _answer([made_here(recipe, record) for record in records]))
+            records = map(unpacked, pickle.loads(receive(orders)))  # noqa: S301
+            send(answers, _answer([made_here(recipe, record) for record in records]))
 
 
 if __name__ == "__main__":

@@ -50,7 +50,9 @@ from tasks.batches import (
 from tasks.context import SyncContext
 from tasks.conveyor import Conveyor
 from tasks.garbage import patient_collector
-from tasks.results import PartitionOutcome, PartitionResult
+from tasks.loading_messages import Opening
+from tasks.loading_process import Carrier, SwitchingCarrier
+from tasks.results import Counts, PartitionOutcome, PartitionResult
 from tasks.shared_documents import SharedDocuments
 from tasks.sweep import Sweeper
 from tasks.transform import Transformer
@@ -129,7 +131,7 @@ class _PartitionSync:
         self._known_before = True
         self._generation = self._state.generation
         self._shared = SharedDocuments.of(context.exporter, context.stores, context.connection_id)
-        self._conveyor: Conveyor
+        self._conveyor: Carrier
         self._usage: CallUsage
 
     def sync(self, *, fresh: bool) -> PartitionResult:
@@ -405,8 +407,33 @@ class _PartitionSync:
             shared=self._shared,
             on_commit=self._report,
         )
-        with Conveyor(transformer, writer) as self._conveyor:
+        here = Conveyor(transformer, writer)
+        with self._apart(here, resolves_seen=resolves_seen) as self._conveyor:
             yield
+
+    def _apart(self, here: Conveyor, *, resolves_seen: bool) -> Carrier:
+        """What stores large batches beside this process, where that is wanted."""
+        context, loader = self._context, self._context.loader
+        if loader is None:
+            return here
+        opening = Opening(
+            partition=self._partition,
+            partition_id=self._state.id,
+            generation=self._generation,
+            resolves_seen=resolves_seen,
+            lease=context.lease.proof if context.lease is not None else None,
+            secrets=redactor.known,
+        )
+
+        def committed(counts: Counts) -> None:
+            self._result.counts.add(counts)
+            self._report()
+
+        return SwitchingCarrier(
+            here,
+            loader,
+            lambda: loader.carrier(opening, lease=context.lease, on_commit=committed),
+        )
 
     @contextmanager
     def _reporting(self) -> Iterator[None]:
@@ -417,7 +444,7 @@ class _PartitionSync:
             try:
                 yield
             except DataGettersError as error:
-                raise self._failed(error) from error
+                raise self._failed(error, getattr(error, "name", "")) from error
             except Exception as error:
                 unexpected = DataGettersError(
                     f"{self._partition.name} stopped unexpectedly: {type(error).__name__}: {error}",

@@ -43,6 +43,12 @@ class Counts:
         for name in self.__slots__:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
+    def since(self, before: "Counts") -> "Counts":
+        """What was counted after another state of the same counts."""
+        return Counts(
+            **{name: getattr(self, name) - getattr(before, name) for name in self.__slots__}
+        )
+
     def as_dict(self) -> dict[str, int]:
         """The counts by name; seconds rounded."""
         return {name: round(getattr(self, name)) for name in self.__slots__}

@@ -23,6 +23,8 @@ from exporters.settings import load_settings
 from tasks.batches import Processing
 from tasks.context import SyncContext
 from tasks.credentials import find_credentials
+from tasks.loading_messages import LoadingOrder
+from tasks.loading_process import Loader
 from tasks.making import Recipe
 from tasks.making_process import Order, ProcessMaker
 from tasks.options import SyncOptions
@@ -97,6 +99,7 @@ class SyncSession:
         processing = self.manifest.processing
         custom = self.manifest.load(processing) if processing else None
         self._maker = self._process_maker(document_class.store_name, custom)
+        self._loader = self._loading_process()
         self.context = SyncContext(
             exporter=self.exporter,
             connection=self.connection,
@@ -107,6 +110,7 @@ class SyncSession:
             store_name=document_class.store_name,
             custom=custom,
             maker=self._maker,
+            loader=self._loader,
             progress=lambda result: tell(
                 PartitionProgressed(request.run_id, result, ended=result.ended)
             ),
@@ -120,15 +124,45 @@ class SyncSession:
         tasks = load_task_settings()
         if tasks.making == "here":
             return None
-        characters = self.stores.settings.document_characters
-        settings = load_settings(self.manifest.load(self.manifest.settings), self.manifest.name)
+        order = self._order()
         return ProcessMaker(
-            Order(self.manifest, self.selection, settings, characters),
+            order,
             Recipe(
-                exporter=self.exporter, store_name=store_name, characters=characters, custom=custom
+                exporter=self.exporter,
+                store_name=store_name,
+                characters=order.characters,
+                custom=custom,
             ),
             seconds=tasks.making_seconds,
             always=tasks.making == "apart",
+        )
+
+    def _loading_process(self) -> Loader | None:
+        """What stores large batches beside this process, where the settings want that.
+
+        Not where documents are shared: they are merged under a lock that this process holds.
+        """
+        tasks = load_task_settings()
+        if tasks.loading == "here" or self.exporter.shares_documents:
+            return None
+        return Loader(
+            lambda: LoadingOrder(
+                making=self._order(),
+                stores=self.stores.settings,
+                options=self.request.options,
+                connection=self.connection,
+                connection_id=self.context.connection_id,
+                run_id=self.request.run_id,
+                apart=tasks.making,
+                making_seconds=tasks.making_seconds,
+            )
+        )
+
+    def _order(self) -> Order:
+        """How documents are made, for other processes: without credentials."""
+        settings = load_settings(self.manifest.load(self.manifest.settings), self.manifest.name)
+        return Order(
+            self.manifest, self.selection, settings, self.stores.settings.document_characters
         )
 
     @property
@@ -149,6 +183,8 @@ class SyncSession:
 
     def close(self) -> None:
         """Gives everything back."""
+        if self._loader is not None:
+            self._loader.close()
         if self._maker is not None:
             self._maker.close()
         self.exporter.close()

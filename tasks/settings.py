@@ -36,6 +36,12 @@ class TaskSettings(Settings):
         default=60,
         description="Longest a record may take to become documents, where that is done apart.",
     )
+    loading: Literal["here", "apart when large"] = Field(
+        default="apart when large",
+        description="Where what was fetched is landed, made documents, embedded and written: in "
+        "the sync's own process, or, where there is much of it, in one beside it, which takes some "
+        "200 MB. Sources whose documents several accounts share are always done here.",
+    )
     retries: Annotated[int, Field(ge=0, le=10), Unit("retries")] = Field(
         default=3, description="How often a partition is tried again after a passing failure."
     )

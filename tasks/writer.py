@@ -18,7 +18,7 @@ from processing.metadata import with_metadata
 from stores.base import WriteFailure
 from stores.errors import StoreError
 from stores.ledger.known import KnownRecord
-from stores.ledger.leases import Lease
+from stores.ledger.leases import HeldLease
 from stores.ledger.types import KnownDocument, LedgerBatch
 from tasks.bad_items import TooManyFailuresError
 from tasks.batches import Processing, Refusal, WriteBatch
@@ -38,7 +38,7 @@ class Writer:
         transformer: Transformer,
         *,
         connection_id: int,
-        lease: Lease | None,
+        lease: HeldLease | None,
         counts: Counts,
         max_refused: int,
         shared: SharedDocuments | None = None,
@@ -265,7 +265,7 @@ class PartitionRewriter:
         partition_id: int,
         generation: int,
         custom: Processing | None,
-        lease: Lease | None,
+        lease: HeldLease | None,
         shared: SharedDocuments | None = None,
     ) -> None:
         self._shared = shared

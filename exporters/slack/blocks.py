@@ -442,21 +442,21 @@ def _find_links(text: str) -> list[tuple[str, str]]:
 def _content(message: Payload | None) -> Payload:
     """What is said; a comment on a file was until 2018 a message of its own."""
     node = message if isinstance(message, dict) else {}
-    own, initial = _dict(node, "comment"), _dict(_dict(node, "file"), "initial_comment")
-    said = {key: node.get(key) for key in ("text", "blocks", "attachments")}
-    return {**said, "comment": _str(own, "comment") or _str(initial, "comment")}
+    initial = _dict(_dict(node, "file"), "initial_comment")
+    comment = {"comment": _str(_dict(node, "comment"), "comment") or _str(initial, "comment")}
+    return {key: node.get(key) for key in ("text", "blocks", "attachments")} | comment
 
 
 def _nodes(value: object) -> Iterator[Payload]:
-    """Every object inside a payload, in order, however deep."""
-    stack = [value]
+    """Every object inside a payload, however deep; in one order, whatever their keys' order is."""
+    stack: list[Any] = [value] if isinstance(value, dict | list) else []
     while stack:
         node = stack.pop()
         if isinstance(node, dict):
-            yield node
-            stack.extend([v for v in reversed(node.values()) if isinstance(v, dict | list)])
-        elif isinstance(node, list):
-            stack.extend([v for v in reversed(node) if isinstance(v, dict | list)])
+            pairs = sorted(node.items(), key=lambda item: (item[0] != "text", item[0]))
+            yield (node := node if node is value else dict(pairs))
+            node = list(node.values())
+        stack.extend([v for v in reversed(node) if isinstance(v, dict | list)])
 
 
 def _all_text(value: object) -> str:

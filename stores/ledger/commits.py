@@ -9,7 +9,7 @@ from documents.fingerprints import fingerprint
 from stores.errors import StoreError
 from stores.ledger.backend import Backend, BulkInsert, micros_now
 from stores.ledger.copies import CopyBook
-from stores.ledger.leases import Lease
+from stores.ledger.leases import HeldLease
 from stores.ledger.packing import clean_text, pack_documents, pack_hash, pack_time
 from stores.ledger.records import RecordReader
 from stores.ledger.statements import among, unindexed
@@ -63,7 +63,7 @@ class BatchWriter:
         self._add_files = backend.insert(raw_files).on_conflict_do_nothing()
         self._set_aside = _upsert_dead_letters(backend)
 
-    def commit(self, batch: LedgerBatch, lease: Lease | None) -> None:
+    def commit(self, batch: LedgerBatch, lease: HeldLease | None) -> None:
         """See `Ledger.commit`."""
         changed = {record.key: record for record in batch.records}
         if not changed.keys().isdisjoint(batch.deleted):
@@ -92,7 +92,9 @@ class BatchWriter:
                 connection.execute(self._set_aside, rows)
             self._close(connection, batch)
 
-    def _begin(self, connection: Connection, batch: LedgerBatch, lease: Lease | None) -> Row[Any]:
+    def _begin(
+        self, connection: Connection, batch: LedgerBatch, lease: HeldLease | None
+    ) -> Row[Any]:
         query = select(partitions.c.connection_id).where(partitions.c.id == batch.partition_id)
         partition = connection.execute(query).one_or_none()
         if partition is None:

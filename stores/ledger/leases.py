@@ -12,6 +12,7 @@ import logging
 import platform
 import secrets
 import time
+from dataclasses import dataclass
 from threading import Event, Thread
 from types import TracebackType
 from typing import Final, Self
@@ -35,10 +36,27 @@ _PATIENCE: Final = 5.0  # seconds to wait for a heartbeat that is under way
 _log = logging.getLogger(__name__)
 
 
-class Lease:
-    """A lease, held for the length of a `with` block that is in no transaction.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseProof:
+    """What another process of the same machine needs to write under a lease.
 
-    Entering raises `LeaseHeldError` where another run holds it.
+    Attributes:
+        name: What is leased.
+        run_id: The run that holds it.
+        token: What the ledger knows the holder by.
+        ttl: Seconds without a renewal after which it is free.
+        deadline: Until when it is ours for certain, of the machine's monotonic clock.
+    """
+
+    name: str
+    run_id: str
+    token: str
+    ttl: float
+    deadline: float
+
+
+class HeldLease:
+    """The right to write, while a lease is held: here, or by the process that gave its proof.
 
     Attributes:
         name: What is leased.
@@ -46,38 +64,28 @@ class Lease:
         lost: Set once the lease is no longer ours, or may not be.
     """
 
-    def __init__(self, backend: Backend, name: str, *, run_id: str, ttl: float) -> None:
-        self.name = name
-        self.run_id = run_id
+    def __init__(self, proof: LeaseProof) -> None:
+        self.name = proof.name
+        self.run_id = proof.run_id
         self.lost = Event()
-        self._backend = backend
-        self._ttl = ttl
-        self._token = secrets.token_hex(_TOKEN_BYTES)
-        self._released = Event()
-        self._deadline = 0.0  # of the monotonic clock
-        self._heartbeat = Thread(target=self._beat, name=f"lease {name}", daemon=True)
+        self._ttl = proof.ttl
+        self._token = proof.token
+        self._deadline = proof.deadline
 
-    def __enter__(self) -> Self:
-        self._acquire()
-        self._heartbeat.start()
-        return self
+    @property
+    def proof(self) -> LeaseProof:
+        """The lease as it stands now, for a process that writes on behalf of this one."""
+        return LeaseProof(
+            name=self.name,
+            run_id=self.run_id,
+            token=self._token,
+            ttl=self._ttl,
+            deadline=self._deadline,
+        )
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._released.set()
-        self._heartbeat.join(_PATIENCE)
-        try:
-            with self._backend.write() as connection:
-                connection.execute(
-                    delete(leases).where(leases.c.name == self.name, leases.c.token == self._token)
-                )
-        except StoreError as failure:
-            # It runs out by itself; what the block did, or failed with, is not to be hidden.
-            _log.warning("The lease on %s could not be given back: %s", self.name, failure)
+    def extend(self, proof: LeaseProof) -> None:
+        """Takes over what the holder says of its lease now."""
+        self._deadline = max(self._deadline, proof.deadline)
 
     def check(self) -> None:
         """Makes sure that the lease is still ours, as far as can be told without asking.
@@ -104,6 +112,42 @@ class Lease:
         if connection.scalar(held) != self._token:
             self.lost.set()
             self.check()
+
+
+class Lease(HeldLease):
+    """A lease, held for the length of a `with` block that is in no transaction.
+
+    Entering raises `LeaseHeldError` where another run holds it.
+    """
+
+    def __init__(self, backend: Backend, name: str, *, run_id: str, ttl: float) -> None:
+        token = secrets.token_hex(_TOKEN_BYTES)
+        super().__init__(LeaseProof(name=name, run_id=run_id, token=token, ttl=ttl, deadline=0.0))
+        self._backend = backend
+        self._released = Event()
+        self._heartbeat = Thread(target=self._beat, name=f"lease {name}", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._acquire()
+        self._heartbeat.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._released.set()
+        self._heartbeat.join(_PATIENCE)
+        try:
+            with self._backend.write() as connection:
+                connection.execute(
+                    delete(leases).where(leases.c.name == self.name, leases.c.token == self._token)
+                )
+        except StoreError as failure:
+            # It runs out by itself; what the block did, or failed with, is not to be hidden.
+            _log.warning("The lease on %s could not be given back: %s", self.name, failure)
 
     def _acquire(self) -> None:
         """Takes the lease.

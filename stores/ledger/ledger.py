@@ -16,7 +16,7 @@ from stores.ledger.commits import BatchWriter
 from stores.ledger.copies import CopyBook
 from stores.ledger.dead_letters import DeadLetterBox
 from stores.ledger.known import KnownRecord
-from stores.ledger.leases import DEFAULT_TTL, Lease
+from stores.ledger.leases import DEFAULT_TTL, HeldLease, Lease
 from stores.ledger.membership import MembershipBook
 from stores.ledger.partitions import PartitionBook
 from stores.ledger.records import RecordReader
@@ -218,7 +218,7 @@ class Ledger:
         """
         return self._copies.merging(connection_id)
 
-    def commit(self, batch: LedgerBatch, *, lease: Lease | None = None) -> None:
+    def commit(self, batch: LedgerBatch, *, lease: HeldLease | None = None) -> None:
         """Writes a batch: all of it is durable when this returns, or nothing.
 
         Inside `with database.transaction():` it becomes durable with that.

@@ -346,7 +346,8 @@ class ExporterContract:
             landed = RawRecord(
                 entity=record.entity,
                 external_id=record.external_id,
-                payload=orjson.loads(before),
+                # As it lands: with its keys in another order.
+                payload=orjson.loads(orjson.dumps(record.payload, option=orjson.OPT_SORT_KEYS)),
                 url=record.url,
                 occurred_at=record.occurred_at,
                 version=record.version,

@@ -70,6 +70,8 @@ class HostileExporter(BaseExporter):
                 print("in between", flush=True)  # noqa: T201
             case "raise":
                 raise InvalidDataError("It makes no sense.", external_id=record.external_id)
+            case "leak":
+                raise InvalidDataError("It holds canary-of-the-loading.", external_id="leak")
             case "tell":
                 yield self._document(record, f"{os.getpid()} {sorted(os.environ)} {sys.argv}")
                 return
