@@ -98,8 +98,8 @@ class SyncSession:
         self.stores: Stores = open_stores()
         processing = self.manifest.processing
         custom = self.manifest.load(processing) if processing else None
-        self._maker = self._process_maker(document_class.store_name, custom)
         self._loader = self._loading_process()
+        self._maker = self._process_maker(document_class.store_name, custom)
         self.context = SyncContext(
             exporter=self.exporter,
             connection=self.connection,
@@ -120,9 +120,12 @@ class SyncSession:
         )
 
     def _process_maker(self, store_name: str, custom: Processing | None) -> ProcessMaker | None:
-        """What makes documents beside this process, where the settings want that."""
+        """What makes documents beside this process, where the settings want that.
+
+        Large batches go to the loading process, where there is one, and are made beside that.
+        """
         tasks = load_task_settings()
-        if tasks.making == "here":
+        if tasks.making == "here" or (self._loader is not None and tasks.making != "apart"):
             return None
         order = self._order()
         return ProcessMaker(
