@@ -29,6 +29,7 @@ from exporters.changes import (
     Cursor,
     Delete,
     Failure,
+    IdentityChange,
     Listed,
     MembershipChange,
     Upsert,
@@ -198,7 +199,7 @@ class _PartitionSync:
                     self._settle_untold_failures()
             case Withheld():
                 self._withheld = change
-            case MembershipChange() | ContainerChange():
+            case MembershipChange() | IdentityChange() | ContainerChange():
                 self._apply_to_partition(change)
             case AccessChange() if change.external_id is None:
                 self._apply_to_partition(change)
@@ -315,7 +316,7 @@ class _PartitionSync:
         self._conveyor.drain()
 
     def _apply_to_partition(
-        self, change: MembershipChange | ContainerChange | AccessChange
+        self, change: MembershipChange | IdentityChange | ContainerChange | AccessChange
     ) -> None:
         """Applies a change that concerns no single item, after everything said before it."""
         self._drain()
@@ -337,6 +338,10 @@ class _PartitionSync:
                     change.principal,
                     change.members,
                     as_of=change.as_of,
+                )
+            case IdentityChange():
+                self._ledger.set_identities(
+                    self._context.connection_id, change.people, as_of=change.as_of
                 )
             case ContainerChange() if self._shared is not None:
                 raise TypeError("a document that records share is in none of their containers")
