@@ -380,8 +380,12 @@ class Ledger:
         """
         return self._membership.set_identities(connection_id, people, as_of)
 
-    def person(self, email: str) -> Person:
+    def person(self, email: str, *, also: Collection[str] = ()) -> Person:
         """A person by any of their addresses, with everything they may read by.
+
+        Args:
+            email: The address; without `@` an account, as in `jira:<account id>`.
+            also: Other addresses and accounts of theirs, which no source tells.
 
         Groups count that contain their groups, and so on; groups that contain each other do no
         harm. Addresses are compared without case, and in no other way: whether `a.b@` and `ab@` are
@@ -391,7 +395,7 @@ class Ledger:
         public and nothing else. Who was never in any reads what is public and what names their very
         address; and what is for their domain, unless a source told people of that domain.
         """
-        return self._membership.person(email)
+        return self._membership.person(email, also)
 
     def principals_of(self, email: str) -> frozenset[str]:
         """Everything a person may read by; see `person`."""

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection, bindparam, delete, func, select
 
-from documents.principals import DENY_ALL, PUBLIC, domain, is_principal, user
+from documents.principals import DENY_ALL, PUBLIC, domain, is_principal
 from stores.ledger.backend import Backend, micros_now
 from stores.ledger.packing import pack_time, unpack_time
 from stores.ledger.statements import among
@@ -182,11 +182,11 @@ class MembershipBook:
                 )
         return bool(gone or new)
 
-    def person(self, email: str) -> Person:
+    def person(self, email: str, also: Collection[str] = ()) -> Person:
         """See `Ledger.person`."""
-        address = email.strip().lower()
+        address = _address(email)
+        own = {f"{_USER}{_address(name)}" for name in (address, *also) if name}
         with self._backend.read() as connection:
-            own = {user(address)} if address else set()
             reached = self._reached(connection, own)
             names = own | {name for name in reached if name.startswith(_USER)}
             if reached - own:
@@ -206,10 +206,10 @@ class MembershipBook:
             allowed = {PUBLIC}
             if not left:
                 allowed |= own
-                mail_domain = _domain_of(user(address))
-                if mail_domain and not self._tells_of(connection, mail_domain):
-                    own_domain = domain(mail_domain)
-                    allowed |= {own_domain} | self._reached(connection, {own_domain})
+                for mail_domain in {found for name in own if (found := _domain_of(name))}:
+                    if not self._tells_of(connection, mail_domain):
+                        own_domain = domain(mail_domain)
+                        allowed |= {own_domain} | self._reached(connection, {own_domain})
             return Person(
                 email=address,
                 standing=Standing.LEFT if left else Standing.UNKNOWN,
@@ -245,6 +245,12 @@ def _domain_of(name: str) -> str:
     address = name.removeprefix(_USER)
     before, at, mail_domain = address.rpartition("@")
     return mail_domain if before and at else ""
+
+
+def _address(name: str) -> str:
+    """An address in lower case; the id of an account as it is."""
+    name = name.strip()
+    return name.lower() if "@" in name else name
 
 
 def _time(micros: int | None) -> datetime | None:
