@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from flows.commands.shared import nearest
-from flows.terminal import counted, moment, notes, output, shortened
+from flows.terminal import counted, moment, notes, output
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from stores.base import SearchFilter
+    from stores.base import DocumentIndex, SearchFilter
     from stores.ledger.types import Person
     from stores.neighbours import Neighbour
     from stores.search import SearchResult
@@ -27,7 +27,9 @@ _RELATIONS: Final = {
     "after": "after",
     "part": "with it",
 }
-_NEIGHBOUR_CHARACTERS: Final = 90
+_GIST_CHARACTERS: Final = 400
+_SAME_CHARACTERS: Final = 20
+"""A text in which so much of the title stands says the title itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +114,7 @@ def show_found(asked: Asked, found: Found) -> None:
     if all(result.found_by == {"vectors"} for result, _ in found.results):
         notes().print("[dim]None of these has the words you gave; they are nearest in meaning.[/]")
     if asked.person is not None and not asked.person.lists:
-        notes().print(f"[dim]{_standing(asked.person)}[/]", markup=True)
+        notes().print(f"[dim]{standing(asked.person)}[/]", markup=True)
     first = (asked.page - 1) * asked.limit + 1
     for number, (result, around) in enumerate(found.results, start=first):
         if number > first:
@@ -157,27 +159,26 @@ def _show_result(console: "Console", number: int, result: "SearchResult") -> Non
 
 
 def _show_neighbour(console: "Console", number: int, neighbour: "Neighbour") -> None:
-    from rich.table import Table  # noqa: PLC0415 (only when something is shown)
     from rich.text import Text  # noqa: PLC0415 (only when something is shown)
 
-    from flows.snippets import plain  # noqa: PLC0415 (only when something is shown)
-
-    document = neighbour.document
-    metadata = document.metadata
-    title = _title(document)
-    begin = " ".join(document.page_content[: 4 * _NEIGHBOUR_CHARACTERS].split())
-    told, _ = plain(begin.removeprefix(title).strip())
+    metadata = neighbour.document.metadata
+    line = Text(" " * len(f"{number}. "))
+    line.append(f"{_RELATIONS[neighbour.relation]:<10}", style="dim cyan")
     author = (metadata.get("author") or {}).get("name")
     day = (metadata.get("created_at") or "")[:16].replace("T", " ")
-    line = Text(shortened(title, 60))
-    line.append("  " + " · ".join(part for part in (author, day) if part), style="dim")
-    grid = Table.grid(padding=(0, 1, 0, 0))
-    grid.add_row(
-        " " * len(f"{number}."), Text(f"{_RELATIONS[neighbour.relation]:>10}", "dim"), line
-    )
-    if told:
-        grid.add_row("", "", Text(shortened(told, _NEIGHBOUR_CHARACTERS), style="dim"))
-    console.print(grid)
+    line.append(" · ".join(part for part in (day, author) if part) + "  ", style="dim")
+    line.append(_gist(neighbour.document))
+    console.print(line, no_wrap=True, overflow="ellipsis")
+
+
+def _gist(document: Any) -> str:
+    """The title of a document and its beginning, without saying either twice."""
+    from flows.snippets import plain  # noqa: PLC0415 (only when something is shown)
+
+    title = _title(document)
+    text, _ = plain(" ".join(document.page_content[:_GIST_CHARACTERS].split()))
+    begin = text.find(title[:_SAME_CHARACTERS].rstrip("…"))
+    return text[begin:] if begin >= 0 else f"{title}: {text}" if text else title
 
 
 def _title(document: Any) -> str:
@@ -230,12 +231,12 @@ def _reasons(searcher: "Searcher", asked: Asked) -> Iterator[str]:
         yield _may_read(asked, readable)
     left = index.count(replace(asked.where, principals=asked.principals))
     names = searcher.containers()
-    for name in asked.where.containers:
-        if name not in names and not index.count(_only(asked.where, "containers")):
-            near = nearest(name, names)
-            advice = f" Did you mean {near!r}?" if near else " See `data-getters status SOURCE`."
-            yield f"Nothing called {name!r} was synced.{advice}"
-    if readable and not left:
+    untold = [name for name in asked.where.containers if not _is_known(index, name)]
+    for name in untold:
+        near = nearest(name, names)
+        advice = f" Did you mean {near!r}?" if near else " See `data-getters status SOURCE`."
+        yield f"Nothing called {name!r} was synced.{advice}"
+    if readable and not left and not untold:
         yield from _excluding(searcher, asked)
     elif left and left != readable:
         yield f"{counted(left, 'document')} of these pass the filters; none answers the question."
@@ -243,12 +244,18 @@ def _reasons(searcher: "Searcher", asked: Asked) -> Iterator[str]:
         yield "What is in quotation marks must be in a document word for word: try it without them."
 
 
+def _is_known(index: "DocumentIndex", container: str) -> bool:
+    from stores.base import SearchFilter  # noqa: PLC0415 (stores, 0.5 s)
+
+    return index.count(SearchFilter(containers=(container,))) > 0
+
+
 def _may_read(asked: Asked, readable: int) -> str:
     count = counted(readable, "document")
     if asked.person is None:
         return f"Only what is public was looked at: {count}."
     if not asked.person.lists:
-        return f"{_standing(asked.person)} That is {count}."
+        return f"{standing(asked.person).rstrip('.')}: {count}."
     lists = counted(asked.person.lists, "list")
     return (
         f"Only what {asked.person.email} may read was looked at: {count}, by {lists} of members, "
@@ -256,18 +263,16 @@ def _may_read(asked: Asked, readable: int) -> str:
     )
 
 
-def _standing(person: "Person") -> str:
-    """What is known of somebody whom no list names, in a sentence or two."""
+def standing(person: "Person") -> str:
+    """What is known of somebody whom no list names, in a sentence."""
     if person.standing == "left":
         return (
             f"{person.email} was deactivated or has left, by what the sources told "
             f"{_when(person.as_of)}: only what is public was looked at."
         )
-    told = _when(person.as_of)
     return (
-        f"No source names {person.email} as a member of anything ({told}): only what is public, or "
-        "names that very address, was looked at. A person is known by the address they have at the "
-        "source."
+        f"{person.email} is in no list of members that a source told ({_when(person.as_of)}): only "
+        "what is public, or names that very address, was looked at."
     )
 
 
