@@ -6,7 +6,6 @@ started for.
 """
 
 import hmac
-import ipaddress
 import socket
 from typing import Any, Final
 
@@ -22,16 +21,6 @@ PATH: Final = "/mcp"
 
 _LARGEST_REQUEST: Final = 256 * 1024
 """Bytes. A request holds a query or an id."""
-
-_LOCAL_NAMES: Final = frozenset({"localhost"})
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host to listen on is reached from this machine alone."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host in _LOCAL_NAMES
 
 
 def listen(host: str, port: int) -> socket.socket:

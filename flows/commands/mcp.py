@@ -1,5 +1,6 @@
 """`data-getters mcp`."""
 
+import ipaddress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -67,15 +68,15 @@ def command(
         as_user = settings.as_user
     _check_reader(as_user, anonymous=anonymous, unrestricted=unrestricted)
     token = settings.token.get_secret_value() if settings.token else None
-    from flows.mcp_http import address, is_loopback, listen, serve  # noqa: PLC0415 (mcp, 1 s)
-    from flows.mcp_server import Reader, make_server  # noqa: PLC0415 (mcp, 1 s)
-    from tasks.stores import open_searcher  # noqa: PLC0415 (stores, 0.5 s)
-
-    if over_http and token is None and not is_loopback(host):
+    if over_http and token is None and not _is_loopback(host):
         raise ConfigurationError(
             f"{host} is reached from other machines, and there is no token.",
             hint="Set DATA_GETTERS_MCP__TOKEN, or leave --host out.",
         )
+    from flows.mcp_http import address, listen, serve  # noqa: PLC0415 (mcp, 1 s)
+    from flows.mcp_server import Reader, make_server  # noqa: PLC0415 (mcp, 1 s)
+    from tasks.stores import open_searcher  # noqa: PLC0415 (stores, 0.5 s)
+
     with open_searcher() as searcher:
         server = make_server(
             searcher,
@@ -108,6 +109,14 @@ def _check_reader(as_user: str | None, *, anonymous: bool, unrestricted: bool) -
             "--as-user, --anonymous and --unrestricted contradict each other.",
             hint="Give one of them.",
         )
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether a host to listen on is reached from this machine alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _tell_standing(person: "Person") -> None:
