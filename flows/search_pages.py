@@ -125,9 +125,8 @@ def show_found(asked: Asked, found: Found) -> None:
     last = first + len(found.results) - 1
     parts = []
     if found.more or asked.page > 1:
-        parts.append(
-            f"{first} to {last}" + (f", more with --page {asked.page + 1}" if found.more else "")
-        )
+        shown = f"{first} to {last}" if last > first else f"{first}"
+        parts.append(f"{shown}, more with --page {asked.page + 1}" if found.more else shown)
     if asked.person is not None and asked.person.lists:
         parts.append(f"what {asked.person.email} may read, as of {moment(asked.person.as_of)} UTC")
     if asked.anonymous:
@@ -147,10 +146,17 @@ def _show_result(console: "Console", number: int, result: "SearchResult") -> Non
     text = Text(words)
     for start, end in spans:
         text.stylize("bold yellow", start, end)
+    title = Text(_title(result.document), style="bold")
+    if words.startswith(title.plain):
+        # Said once, and with what matches marked.
+        title, text = text[: len(title)], text[len(title) :]
+        title.stylize("bold")
+    text = text[len(text.plain) - len(text.plain.lstrip(" #")) :]
     grid = Table.grid(padding=(0, 1, 0, 0))
-    grid.add_row(f"[bold]{number}.[/]", Text(_title(result.document), style="bold"))
+    grid.add_row(f"[bold]{number}.[/]", title)
     grid.add_row("", _place(result.document.metadata))
-    grid.add_row("", text)
+    if text.plain:
+        grid.add_row("", text)
     console.print(grid)
     if result.url:
         # In one piece, however narrow the terminal is: it is there to be opened.
