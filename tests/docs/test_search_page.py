@@ -3,7 +3,6 @@
 import json
 import re
 import shlex
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,7 +22,7 @@ CONFIGURATIONS = [code for _, language, code in BLOCKS if language == "json"]
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the page's Ann may read."""
     monkeypatch.setenv("DATA_GETTERS_STORES__DATA_DIRECTORY", str(tmp_path))
     monkeypatch.setenv("DATA_GETTERS_STORES__EMBEDDING_MODEL", "none")
@@ -43,7 +42,6 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             )
         ])  # fmt: skip
     stores.close()
-    yield
 
 
 @pytest.mark.parametrize("code", PYTHON, ids=["retriever", "context"])

@@ -207,6 +207,10 @@ def conversation(database: EmbeddedDatabase) -> HybridSearch:
     issue = a_document("i1", "the crane is broken", source="jira", entity="issue", access=anns)
     file = a_document("f1", "photograph of rust", source="jira", entity="attachment",
                       parent_id=issue.id, access=anns)  # fmt: skip
+    bobs = a_document("i2", "sell the dock", source="jira", entity="issue",
+                      access=["user:bob@x.com"])  # fmt: skip
+    shared = a_document("f2", "blueprint", source="jira", entity="attachment",
+                        parent_id=bobs.id, access=anns)  # fmt: skip
     channel = {"id": "C1", "name": "dock", "url": None}
     talk = [
         a_document(f"s{i}", f"{'lunch' if i == 2 else 'chatter'} {i}", container=channel,
@@ -215,7 +219,7 @@ def conversation(database: EmbeddedDatabase) -> HybridSearch:
     ]  # fmt: skip
     elsewhere = a_document("x", "chatter elsewhere", created_at=START + timedelta(minutes=2),
                            container={"id": "C2", "name": "deck", "url": None})  # fmt: skip
-    index.write([*mails, issue, file, *talk, elsewhere])
+    index.write([*mails, issue, file, bobs, shared, *talk, elsewhere])
     return HybridSearch(index)
 
 
@@ -233,6 +237,7 @@ def beside(documents: list) -> list[tuple[str, str]]:
         ("quayside", [("before", "m1"), ("after", "m4")]),  # m3 is not for Ann
         ("crane", [("part", "f1")]),
         ("rust", [("parent", "i1")]),
+        ("blueprint", []),  # what it belongs to is not for Ann
         ("lunch", [("before", "s1"), ("after", "s3")]),
     ],
 )
