@@ -157,7 +157,7 @@ class HybridSearch:
             analyze(query),
             limit,
             max(0, offset),
-            max(limit + max(0, offset), self._candidates),
+            self._candidates_for(limit, max(0, offset)),
             replace(where, principals=None if as_user is None else frozenset(as_user)),
         )
         words = self._by_words(request)
@@ -190,6 +190,17 @@ class HybridSearch:
             offset=offset,
             recency=recency,
         )
+
+    def _candidates_for(self, limit: int, offset: int) -> int:
+        """How many documents each side brings.
+
+        Grows in large steps only: with other candidates scores are spread otherwise, and pages
+        would not follow each other.
+        """
+        candidates = max(limit, self._candidates)
+        while candidates < offset + limit:
+            candidates *= 2
+        return candidates
 
     def _by_words(self, request: _Request) -> dict[str, float]:
         """The scores of documents by their words, best first."""

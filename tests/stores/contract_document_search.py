@@ -14,6 +14,8 @@ from store_samples import START, a_company, a_document, filters, passes
 from documents.fingerprints import access_hash
 from documents.principals import DENY_ALL
 from stores.base import DocumentIndex, SearchFilter
+from stores.retriever import HybridRetriever
+from stores.search import HybridSearch
 
 
 class DocumentSearchContract:
@@ -224,6 +226,27 @@ class DocumentSearchContract:
         assert listed(thread="\ud800") == listed(thread="") == listed(limit=0) == []
         first = index.in_order(SearchFilter(), limit=3)
         assert [d.id for d in first] == [d.id for d in index.in_order(SearchFilter(), limit=3)]
+
+    def test_a_retriever_over_it_finds_what_may_be_read_and_what_stands_around_it(
+        self, index: DocumentIndex
+    ) -> None:
+        ann = ["user:ann@x.com"]
+        mails = [
+            a_document(
+                f"m{i}", f"mail {i}{' quayside' if i == 2 else ''}", thread_id="t",
+                created_at=START + timedelta(hours=i), access=["user:bob@x.com"] if i == 3 else ann,
+            )
+            for i in range(5)
+        ]  # fmt: skip
+        file = a_document("f", "a plan", parent_id=mails[2].id, access=ann)
+        index.write([*mails, file, a_document("b", "quayside", access=["user:bob@x.com"])])
+        self.settle(index)
+        retriever = HybridRetriever(
+            search=HybridSearch(index), as_user="ann", principals_of=lambda _: ann, neighbours=1
+        )
+        found = [(d.id or "").rpartition(":")[2] for d in retriever.invoke("quayside")]
+        assert found == ["m2", "m1", "m4", "f"]
+        assert len(retriever.get_context("quayside").citations) == 4
 
     def test_who_moved_to_another_conversation_is_listed_there(self, index: DocumentIndex) -> None:
         index.write([a_document("1", thread_id="t1"), a_document("2", parent_id="p")])
