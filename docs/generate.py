@@ -15,6 +15,7 @@ from documents.metadata import FIELDS, NOT_EMBEDDED, RUN_FIELDS, Author, Contain
 from documents.settings import CONFIG_FILE, CONFIG_VARIABLE, Settings, describe_settings
 from exporters.extraction import settings as extraction_settings
 from exporters.registry import SourceManifest, sources
+from flows import mcp_settings
 from stores.settings import DOCUMENT_INDEXES, VECTOR_STORES, describe_store_settings
 from tasks import settings as task_settings
 from tasks.options import SyncOptions
@@ -69,6 +70,11 @@ def page() -> str:
             "Tasks",
             task_settings.SECTION,
             describe_settings(task_settings.TaskSettings, task_settings.SECTION),
+        ),
+        *_section(
+            "MCP server",
+            mcp_settings.SECTION,
+            describe_settings(mcp_settings.McpSettings, mcp_settings.SECTION),
         ),
         *_section(
             "Attachments",

@@ -71,13 +71,3 @@ def normalize_access(principals: Iterable[str]) -> list[str]:
     if PUBLIC in unique:
         return [PUBLIC]
     return sorted(unique)
-
-
-def own_principals(email: str) -> list[str]:
-    """The principals a person has by the address alone: everybody's, their domain's, their own."""
-    address = email.strip().lower()
-    _, _, mail_domain = address.rpartition("@")
-    principals = [PUBLIC, user(address)]
-    if mail_domain and mail_domain != address:
-        principals.append(domain(mail_domain))
-    return principals

@@ -27,6 +27,8 @@ class SlackMessageDocument(AIDocument):
 
     store_name: ClassVar[str] = "slack_messages"
 
+    of_its_time: ClassVar[bool] = True
+
     extra_mapping: ClassVar[dict[str, Any]] = {
         "channel": {
             "properties": {

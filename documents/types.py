@@ -21,6 +21,10 @@ class AIDocument(Document):
     store_name: ClassVar[str] = "documents"
     """The name under which the documents of this class are stored and found again."""
 
+    of_its_time: ClassVar[bool] = False
+    """Whether what stands before and after it in its container, by time, is its context: in a chat,
+    not in a project."""
+
     extra_mapping: ClassVar[dict[str, Any]] = {}
     """Elasticsearch field types of this source's `extra`; what is not named is not indexed."""
 

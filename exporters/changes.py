@@ -205,6 +205,19 @@ class MembershipChange:
     as_of: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
+@dataclass(frozen=True, slots=True)
+class IdentityChange:
+    """Which addresses and accounts are one person's: all such people of the connection.
+
+    Attributes:
+        people: For each person `user:...` principals; who has only one is left out.
+        as_of: When the source said so. What is older than the known is passed over.
+    """
+
+    people: frozenset[frozenset[str]]
+    as_of: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerChange:
     """The partition's container was renamed, archived or described anew; its items did not move.
@@ -285,6 +298,7 @@ Change = (
     | AccessChange
     | CopyChange
     | MembershipChange
+    | IdentityChange
     | ContainerChange
     | Failure
     | Withheld

@@ -35,6 +35,7 @@ _COMMANDS: Final = {
     "failures": "List, show, retry and dismiss items that were set aside.",
     "forget": "Delete everything that was stored of one partition.",
     "reindex": "Build indices and vectors anew.",
+    "mcp": "Let agents search what was synced (MCP).",
 }
 
 _PROGRAM: Final = "data-getters"

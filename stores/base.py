@@ -47,6 +47,9 @@ class SearchFilter:
         authors: Author ids, names or e-mail addresses.
         created_after: Inclusive, with time zone.
         created_before: Exclusive, with time zone.
+        updated_after: Inclusive, with time zone; a document that was never changed counts by when
+            it was created.
+        updated_before: Exclusive, with time zone.
         principals: Who is asking: only documents whose access shares a principal with this set are
             found. None means the operator's view, without access filter; an empty set finds
             nothing.
@@ -59,6 +62,8 @@ class SearchFilter:
     authors: tuple[str, ...] = ()
     created_after: datetime | None = None
     created_before: datetime | None = None
+    updated_after: datetime | None = None
+    updated_before: datetime | None = None
     principals: frozenset[str] | None = None
 
 
@@ -118,6 +123,27 @@ class DocumentIndex(ABC):
     @abstractmethod
     def iterate(self, where: SearchFilter | None = None) -> Iterator[Document]:
         """Every document, or those that pass a filter, in flat memory and no particular order."""
+
+    @abstractmethod
+    def in_order(
+        self,
+        where: SearchFilter,
+        *,
+        limit: int,
+        thread: str | None = None,
+        parent: str | None = None,
+        newest_first: bool = False,
+    ) -> list[Document]:
+        """The documents that pass a filter, in the order in which they were created.
+
+        Args:
+            where: The filter. Documents of one moment come in a fixed order, those without a time
+                not at all.
+            limit: How many at most.
+            thread: Only those of this conversation (`thread_id`).
+            parent: Only those that belong to this document (`parent_id`).
+            newest_first: Whether to begin at the end.
+        """
 
     @abstractmethod
     def count(self, where: SearchFilter | None = None) -> int:

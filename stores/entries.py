@@ -48,6 +48,7 @@ class Entry(NamedTuple):
     scope: Scope
     author: Author | None
     created: int | None
+    updated: int | None
     access: Access
 
 
@@ -60,6 +61,7 @@ def entry_of(document: Document) -> Entry:
     metadata = document.metadata
     container = _mapping(metadata, "container")
     author = _mapping(metadata, "author")
+    created = _microseconds(metadata, "created_at")
     try:
         return Entry(
             _scope(
@@ -70,7 +72,8 @@ def entry_of(document: Document) -> Entry:
                 container.get("name"),
             ),
             _author(author.get("id"), author.get("name"), author.get("email")) if author else None,
-            _microseconds(metadata.get("created_at")),
+            created,
+            _microseconds(metadata, "updated_at") if metadata.get("updated_at") else created,
             access_of(metadata.get("access"), metadata.get("access_hash")),
         )
     except TypeError as error:  # a list or an object where a text belongs
@@ -149,13 +152,14 @@ def to_microseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
-def _microseconds(created_at: object) -> int | None:
-    if created_at is None:
+def _microseconds(metadata: Mapping[str, Any], field: str) -> int | None:
+    told = metadata.get(field)
+    if told is None:
         return None
     try:
-        return (parse_iso(created_at) - _EPOCH) // _MICROSECOND  # type: ignore[arg-type]
+        return (parse_iso(told) - _EPOCH) // _MICROSECOND
     except (TypeError, ValueError):
-        raise ValueError(f"created_at is not an ISO 8601 time: {created_at!r}") from None
+        raise ValueError(f"{field} is not an ISO 8601 time: {told!r}") from None
 
 
 def _mapping(metadata: Mapping[str, Any], field: str) -> Mapping[str, Any]:

@@ -46,7 +46,8 @@ _SCHEMA: Final = Schema(
                 rid INTEGER NOT NULL, ordinal INTEGER NOT NULL,
                 start INTEGER NOT NULL, "end" INTEGER NOT NULL,
                 PRIMARY KEY (rid, ordinal)) WITHOUT ROWID""",
-        ]
+        ],
+        _ENTRIES.second_statements(),
     ],
 )
 

@@ -14,7 +14,7 @@ from documents.types import AIDocument
 from stores.base import DocumentIndex, VectorStore
 from stores.embeddings import EmbeddingModel
 from stores.errors import StoreError
-from stores.search import HybridSearch, may_see
+from stores.search import HybridSearch, as_seen_by, may_see
 
 
 class HybridVectorStore(LangChainStore):
@@ -102,7 +102,7 @@ class HybridVectorStore(LangChainStore):
         found = self._index.get(ids)
         seen = [found[identifier] for identifier in ids if identifier in found]
         principals = None if self._as_user is None else frozenset(self._as_user)
-        return [document for document in seen if may_see(document, principals)]
+        return [as_seen_by(found, principals) for found in seen if may_see(found, principals)]
 
     def similarity_search(self, query: str, k: int = 4, **kwargs: Any) -> list[Document]:
         """The documents that answer a query best; `filter` may be a `SearchFilter`."""

@@ -6,11 +6,14 @@
 3. The two rankings become one (`stores.fusion`).
 4. The best documents are fetched, and shown only if their own access list, as it is stored now,
    lets the reader see them: should the two stores ever disagree, less is shown, not more.
+
+With a `Recency` the newer of those that are found come first (`stores.recency`).
 """
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
@@ -18,10 +21,13 @@ from langchain_core.documents import Document
 
 from documents.metadata import COPIES, COPY_COUNT
 from documents.principals import DENY_ALL
+from documents.registry import document_types
+from documents.times import parse_iso
 from stores.base import ChunkHit, DocumentIndex, SearchFilter, VectorStore
 from stores.fusion import Fusion, Ranking, default_fusion
 from stores.highlight import Snippet, best_passage, snippet
 from stores.query import TextQuery, analyze
+from stores.recency import Recency
 
 if TYPE_CHECKING:
     from stores.embeddings import EmbeddingModel
@@ -34,6 +40,7 @@ CANDIDATES: Final = 100
 _CHUNKS_PER_DOCUMENT: Final = 3
 _QUOTED_CANDIDATES: Final = 1_000
 _PASSAGE_CHARACTERS: Final = 1_000
+_PLACE_CHARACTERS: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +56,8 @@ class SearchResult:
         start: Where the passage begins in `document.page_content`.
         end: Where it ends, exclusive.
         snippet: A line of the passage with the query's words marked.
+        url: Where a person opens it: the very place that answers, where the source has addresses
+            of places (a message of a thread).
     """
 
     document: Document
@@ -58,12 +67,14 @@ class SearchResult:
     start: int
     end: int
     snippet: Snippet
+    url: str | None
 
 
 class _Request(NamedTuple):
     query: str
     terms: TextQuery
     limit: int
+    offset: int
     candidates: int
     where: SearchFilter
 
@@ -102,6 +113,11 @@ class HybridSearch:
         self._fusion = fusion or Fusion()
 
     @property
+    def index(self) -> DocumentIndex:
+        """Where the documents are."""
+        return self._index
+
+    @property
     def words_only(self) -> bool:
         """Whether there are no vectors to search by."""
         return self._vectors is None
@@ -113,6 +129,8 @@ class HybridSearch:
         as_user: Collection[str] | None,
         limit: int = 10,
         where: SearchFilter | None = None,
+        offset: int = 0,
+        recency: Recency | None = None,
     ) -> list[SearchResult]:
         """The documents that answer a query best.
 
@@ -122,6 +140,8 @@ class HybridSearch:
                 everything; an empty collection finds nothing.
             limit: How many at most.
             where: Which documents may be found at all; without principals.
+            offset: How many of the best are passed over, for a further page.
+            recency: How much newer documents are preferred; None for not at all.
 
         Raises:
             ValueError: `where` names principals too.
@@ -136,7 +156,8 @@ class HybridSearch:
             query,
             analyze(query),
             limit,
-            max(limit, self._candidates),
+            max(0, offset),
+            self._candidates_for(limit, max(0, offset)),
             replace(where, principals=None if as_user is None else frozenset(as_user)),
         )
         words = self._by_words(request)
@@ -145,6 +166,8 @@ class HybridSearch:
         if not self.words_only:
             nearest = [(identifier, hit.score) for identifier, hit in chunks.items()]
             ranking = self._fusion(ranking, nearest)
+        if recency is not None:
+            ranking = self._aged(ranking, recency)
         return self._results(request, ranking, words, chunks)
 
     async def asearch(
@@ -154,11 +177,30 @@ class HybridSearch:
         as_user: Collection[str] | None,
         limit: int = 10,
         where: SearchFilter | None = None,
+        offset: int = 0,
+        recency: Recency | None = None,
     ) -> list[SearchResult]:
-        """Like `search`, in a thread."""
+        """Like `search`, in a thread: the event loop goes on, and searches run side by side."""
         return await asyncio.to_thread(
-            self.search, query, as_user=as_user, limit=limit, where=where
+            self.search,
+            query,
+            as_user=as_user,
+            limit=limit,
+            where=where,
+            offset=offset,
+            recency=recency,
         )
+
+    def _candidates_for(self, limit: int, offset: int) -> int:
+        """How many documents each side brings.
+
+        Grows in large steps only: with other candidates scores are spread otherwise, and pages
+        would not follow each other.
+        """
+        candidates = max(limit, self._candidates)
+        while candidates < offset + limit:
+            candidates *= 2
+        return candidates
 
     def _by_words(self, request: _Request) -> dict[str, float]:
         """The scores of documents by their words, best first."""
@@ -181,6 +223,16 @@ class HybridSearch:
                 best.setdefault(hit.document_id, hit)
         return dict(islice(best.items(), request.candidates))
 
+    def _aged(self, ranking: Ranking, recency: Recency) -> Ranking:
+        now = datetime.now(UTC)
+        documents = self._index.get([identifier for identifier, _ in ranking])
+        aged = [
+            (identifier, score * recency.factor(documents[identifier], now))
+            for identifier, score in ranking
+            if identifier in documents
+        ]
+        return sorted(aged, key=lambda item: (-item[1], item[0]))
+
     def _results(
         self,
         request: _Request,
@@ -189,13 +241,17 @@ class HybridSearch:
         chunks: Mapping[str, ChunkHit],
     ) -> list[SearchResult]:
         results: list[SearchResult] = []
+        passed_over = 0
         for first in range(0, len(ranking), request.limit):
             page = ranking[first : first + request.limit]
             documents = self._index.get([identifier for identifier, _ in page])
             for identifier, score in page:
                 document = documents.get(identifier)
-                if document is not None and may_see(document, request.where.principals):
-                    shown = _without_others_copies(document, request.where.principals)
+                if document is not None and _may_be_shown(document, request.where):
+                    if passed_over < request.offset:
+                        passed_over += 1
+                        continue
+                    shown = as_seen_by(document, request.where.principals)
                     chunk = chunks.get(identifier)
                     results.append(_result(shown, score, request.terms, identifier in words, chunk))
                     if len(results) == request.limit:
@@ -217,6 +273,7 @@ def _result(
     sides: list[Side] = ["words"] if by_words else []
     if chunk is not None:
         sides.append("vectors")
+    place, _ = best_passage(text[start:end], terms, length=_PLACE_CHARACTERS)
     return SearchResult(
         document=document,
         score=score,
@@ -225,14 +282,16 @@ def _result(
         start=start,
         end=end,
         snippet=shown,
+        url=document_types.typed(document).url_at(start + place),
     )
 
 
-def _without_others_copies(document: Document, principals: frozenset[str] | None) -> Document:
-    """A document without what only copies of other people say of it.
+def as_seen_by(document: Document, principals: frozenset[str] | None) -> Document:
+    """A document as whoever has these principals may see it; as it is for the operator (None).
 
-    Their labels of a mail, and that they have it at all: the sender does not show whom a blind copy
-    went to, and neither does its access list here.
+    What only copies of other people say of it is left out: their labels of a mail, and that they
+    have it at all. The sender does not show whom a blind copy went to, and neither does its access
+    list here.
     """
     extra = document.metadata.get("extra") or {}
     if principals is None or COPIES not in extra:
@@ -246,6 +305,25 @@ def _without_others_copies(document: Document, principals: frozenset[str] | None
     }
     metadata.pop("access_hash", None)
     return type(document)(id=document.id, page_content=document.page_content, metadata=metadata)
+
+
+def _may_be_shown(document: Document, where: SearchFilter) -> bool:
+    """Whether the document, as it is stored now, may be seen and is of the time asked for.
+
+    In a vector store of an earlier version a chunk does not know when its document was changed.
+    """
+    if not may_see(document, where.principals):
+        return False
+    if where.updated_after is None and where.updated_before is None:
+        return True
+    told = document.metadata.get("updated_at") or document.metadata.get("created_at")
+    if not told:
+        return False
+    moment = parse_iso(str(told))
+    return not (
+        (where.updated_after is not None and moment < where.updated_after)
+        or (where.updated_before is not None and moment >= where.updated_before)
+    )
 
 
 def may_see(document: Document, principals: frozenset[str] | None) -> bool:

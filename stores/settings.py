@@ -157,6 +157,11 @@ class StoreSettings(Settings):
     candidates: Annotated[int, Field(ge=1, le=10_000), Unit("documents")] = Field(
         default=100, description="Documents that each of words and vectors brings to a search."
     )
+    identities: tuple[tuple[str, ...], ...] = Field(
+        default=(),
+        description="Addresses and accounts (jira:<account id>, slack:<user id>) that are one "
+        "person's and that no source tells, a list for each person.",
+    )
     document_characters: Annotated[int, Field(ge=1_000), Unit("characters")] = Field(
         default=1_000_000, description="Text kept of one document; the rest is cut."
     )

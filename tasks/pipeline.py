@@ -29,6 +29,7 @@ from exporters.changes import (
     Cursor,
     Delete,
     Failure,
+    IdentityChange,
     Listed,
     MembershipChange,
     Upsert,
@@ -200,7 +201,7 @@ class _PartitionSync:
                     self._settle_untold_failures()
             case Withheld():
                 self._withheld = change
-            case MembershipChange() | ContainerChange():
+            case MembershipChange() | IdentityChange() | ContainerChange():
                 self._apply_to_partition(change)
             case AccessChange() if change.external_id is None:
                 self._apply_to_partition(change)
@@ -317,7 +318,7 @@ class _PartitionSync:
         self._conveyor.drain()
 
     def _apply_to_partition(
-        self, change: MembershipChange | ContainerChange | AccessChange
+        self, change: MembershipChange | IdentityChange | ContainerChange | AccessChange
     ) -> None:
         """Applies a change that concerns no single item, after everything said before it."""
         self._drain()
@@ -339,6 +340,10 @@ class _PartitionSync:
                     change.principal,
                     change.members,
                     as_of=change.as_of,
+                )
+            case IdentityChange():
+                self._ledger.set_identities(
+                    self._context.connection_id, change.people, as_of=change.as_of
                 )
             case ContainerChange() if self._shared is not None:
                 raise TypeError("a document that records share is in none of their containers")

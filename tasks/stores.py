@@ -1,22 +1,28 @@
 """The stores of a run, opened together."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from documents.errors import ConfigurationError
+from documents.registry import document_types
+from documents.types import AIDocument
 from exporters.redaction import redactor
 from stores.base import DocumentIndex, VectorStore
 from stores.embeddings import EmbeddingModel
 from stores.errors import StoreUnavailableError
 from stores.ledger.ledger import Ledger
-from stores.ledger.types import ConnectionState
+from stores.ledger.types import ConnectionState, Person
 from stores.opening import open_document_index, open_embeddings, open_search, open_vector_store
 from stores.raw.store import RawStore
-from stores.search import HybridSearch
+from stores.search import HybridSearch, as_seen_by, may_see
 from stores.settings import StoreSettings, load_store_settings
 from stores.sqlite.database import EmbeddedDatabase
+
+if TYPE_CHECKING:
+    from stores.retriever import HybridRetriever
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,15 +116,49 @@ class Searcher:
 
     Attributes:
         search: Over index, vectors and model of the settings.
-        principals_of: Everything a person (by e-mail address) may read by.
+        person: What a person (by e-mail address) may read by, and how fresh that is.
         connections: What was synced.
         containers: Names of what was synced: channels, mailboxes, projects.
     """
 
     search: HybridSearch
-    principals_of: Callable[[str], frozenset[str]]
+    person: Callable[[str], Person]
     connections: Callable[[], list[ConnectionState]]
     containers: Callable[[], list[str]]
+
+    def principals_of(self, email: str) -> frozenset[str]:
+        """Everything a person may read by."""
+        return self.person(email).principals
+
+    def retriever(self, **options: Any) -> "HybridRetriever":
+        """A LangChain retriever for one person.
+
+        Args:
+            options: `as_user`, `anonymous=True` or `unrestricted=True`, and what else
+                `HybridRetriever` takes.
+
+        Raises:
+            ValueError: It is not said for whom, or an option makes no sense.
+        """
+        from stores.retriever import HybridRetriever  # noqa: PLC0415 (langchain's, 0.4 s)
+
+        return HybridRetriever(search=self.search, principals_of=self.principals_of, **options)
+
+    def document(self, document_id: str, *, as_user: Collection[str] | None) -> AIDocument | None:
+        """A document by its id, as whoever asks may see it.
+
+        Args:
+            document_id: Its id.
+            as_user: The principals of who asks; None is the operator's view.
+
+        Returns:
+            None where there is no such document, and where it may not be seen.
+        """
+        principals = None if as_user is None else frozenset(as_user)
+        found = self.search.index.get([document_id]).get(document_id)
+        if found is None or not may_see(found, principals):
+            return None
+        return document_types.typed(as_seen_by(found, principals))
 
 
 @contextmanager
@@ -142,7 +182,7 @@ def open_searcher(settings: StoreSettings | None = None) -> Iterator[Searcher]:
     try:
         yield Searcher(
             search=open_search(settings),
-            principals_of=ledger.principals_of,
+            person=lambda email: ledger.person(email, also=_also(email, settings.identities)),
             connections=ledger.connections,
             containers=lambda: [
                 partition.name
@@ -152,6 +192,17 @@ def open_searcher(settings: StoreSettings | None = None) -> Iterator[Searcher]:
         )
     finally:
         ledger.close()
+
+
+def _also(email: str, identities: Sequence[Sequence[str]]) -> set[str]:
+    """What else a person is called, by the settings."""
+    wanted = email.strip().lower()
+    return {
+        name
+        for names in identities
+        if wanted in (name.strip().lower() for name in names)
+        for name in names
+    }
 
 
 def _is_new(path: Path) -> bool:

@@ -9,9 +9,18 @@ from typing import Any, ClassVar, Final
 from langchain_core.documents import Document
 
 from documents.errors import ConfigurationError
-from documents.principals import user
+from documents.principals import user, workspace
 from exporters.base import BaseExporter, ConnectionReport, Partition
-from exporters.changes import AccessChange, Change, Complete, Cursor, RawRecord, Withheld
+from exporters.changes import (
+    AccessChange,
+    Change,
+    Complete,
+    Cursor,
+    IdentityChange,
+    MembershipChange,
+    RawRecord,
+    Withheld,
+)
 from exporters.errors import CursorExpiredError, PermissionDeniedError
 from exporters.gmail.client import GmailClient
 from exporters.gmail.documents import SOURCE, mail_documents
@@ -79,6 +88,8 @@ class GmailExporter(BaseExporter):
         self._now = now
         self._readers: dict[str, MailboxReader] = {}
         """Of the mailboxes that are being pulled, by key."""
+        self._everybody: tuple[list[User], datetime] | None = None
+        """Who is in the Workspace, when all of it was listed, until it was told."""
 
     @classmethod
     def needs_credentials(cls, selection: GmailSelection) -> bool:
@@ -169,6 +180,7 @@ class GmailExporter(BaseExporter):
             ExportError: Gmail refuses.
         """
         try:
+            yield from self._people_changes()
             reader = self._readers[partition.key] = self._reader(partition)
             yield from self._pulled(reader, partition.options, cursor)
         except PermissionDeniedError as error:
@@ -243,7 +255,10 @@ class GmailExporter(BaseExporter):
     def _people(self, mailboxes: list[str] | None) -> Iterator[User]:
         directory = self._client.directory()
         if mailboxes is None:
-            yield from directory.users()
+            listed_at = self._now()
+            everybody = list(directory.users())
+            self._everybody = everybody, listed_at
+            yield from everybody
             return
         seen: set[str] = set()
         for address in mailboxes:
@@ -256,6 +271,25 @@ class GmailExporter(BaseExporter):
             if person["id"] not in seen:
                 seen.add(person["id"])
                 yield person
+
+    # --- people ---------------------------------------------------------------------------------
+
+    def _people_changes(self) -> Iterator[Change]:
+        """Who is active in the Workspace, and by which addresses; once for each whole listing.
+
+        Two mailboxes that begin at once may both tell it, which does no harm.
+        """
+        if self._everybody is None:
+            return
+        people, listed_at = self._everybody
+        active = [person for person in people if not _switched_off(person)]
+        names = [frozenset(map(user, _addresses(person))) for person in active]
+        yield MembershipChange(
+            workspace(self.connection), frozenset().union(*names), as_of=listed_at
+        )
+        several = frozenset(one for one in names if len(one) > 1)
+        yield IdentityChange(several, as_of=listed_at)
+        self._everybody = None
 
     # --- pull -----------------------------------------------------------------------------------
 
@@ -350,6 +384,16 @@ class GmailExporter(BaseExporter):
             batch_size=self._settings.batch_size,
             now=self._now,
         )
+
+
+def _switched_off(person: User) -> bool:
+    return bool(person.get("suspended") or person.get("archived"))
+
+
+def _addresses(person: User) -> set[str]:
+    """All addresses of a person: Google alone says what leads to the same mailbox."""
+    aliases = [*(person.get("aliases") or ()), *(person.get("nonEditableAliases") or ())]
+    return {str(address).lower() for address in [person["primaryEmail"], *aliases]}
 
 
 def _partition(person: User, options: Mapping[str, Any], *, named: bool) -> Partition:

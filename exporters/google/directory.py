@@ -14,7 +14,8 @@ SCOPE: Final = "https://www.googleapis.com/auth/admin.directory.user.readonly"
 _USERS: Final = "admin/directory/v1/users"
 _PAGE_SIZE: Final = 500
 _FIELDS: Final = (
-    "id,primaryEmail,name/fullName,suspended,archived,isMailboxSetup,customerId,suspensionReason"
+    "id,primaryEmail,name/fullName,suspended,archived,isMailboxSetup,customerId,suspensionReason,"
+    "aliases,nonEditableAliases"
 )
 
 User = Mapping[str, Any]

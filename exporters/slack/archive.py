@@ -151,9 +151,9 @@ class SlackArchive:
         """
         channel = self.conversations[channel_id]
         if channel["kind"] in PRIVATE_KINDS:
+            people = (self._users.get(uid) or {"id": uid} for uid in self._members[channel_id])
             members = frozenset(
-                member_principal(self._users.get(uid) or {"id": uid})
-                for uid in self._members[channel_id]
+                member_principal(person) for person in people if not person.get("deleted")
             )
             yield MembershipChange(group(SOURCE, channel_id), members, as_of=self.exported_at)
         survey = self._survey(self._folders[channel_id])

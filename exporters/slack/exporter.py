@@ -344,7 +344,7 @@ class SlackExporter(BaseExporter):
         return MembershipChange(workspace(team_id), members, as_of=self._now())
 
     def _members(self, channel_id: str, members: Sequence[str]) -> MembershipChange:
-        principals = frozenset(map(self._directory.principal, members))
+        principals = self._directory.principals(members)
         return MembershipChange(group(SOURCE, channel_id), principals, as_of=self._now())
 
     def _partition(self, channel: dict[str, Any], selection: SlackSelection) -> Partition:

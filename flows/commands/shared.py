@@ -104,14 +104,18 @@ def _set_verbose(ctx: click.Context, parameter: click.Parameter, value: bool) ->
         ctx.ensure_object(Invocation).verbose = True
 
 
-def common_options(function: _F) -> _F:
-    """Adds the options that every command has: `--json` and `-v`."""
-    function = click.option(
+def verbose_option(function: _F) -> _F:
+    """Adds `-v`."""
+    return click.option(
         "-v", "--verbose", is_flag=True, expose_value=False, callback=_set_verbose,
         help="Show log lines, and tracebacks of errors.",
     )(function)  # fmt: skip
+
+
+def common_options(function: _F) -> _F:
+    """Adds the options that every command has: `--json` and `-v`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")(
-        function
+        verbose_option(function)
     )
 
 

@@ -64,6 +64,7 @@ def document_operation(alias: str, identifier: str, document: Document) -> Opera
         "metadata": metadata,
         "names": title_and_names(metadata)[1],
         "created": entry.created,
+        "updated": entry.updated,
     }
     extra = metadata.get("extra")
     if isinstance(extra, Mapping) and extra:
@@ -90,7 +91,7 @@ def filter_fields(entry: Entry) -> dict[str, Any]:
         "author": dict(zip(("id", "name", "email"), entry.author or ("", "", ""), strict=True)),
         "access": orjson.loads(entry.access.listed) or [],
     }
-    return {"created": entry.created, "metadata": fields}
+    return {"created": entry.created, "updated": entry.updated, "metadata": fields}
 
 
 def chunk_operations(

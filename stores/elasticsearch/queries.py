@@ -76,8 +76,12 @@ def filters(where: SearchFilter | None) -> list[Query]:
                 _terms(f"metadata.author.{name}", where.authors) for name in ("id", "name", "email")
             )
         )
-    if where.created_after is not None or where.created_before is not None:
-        conditions.append(_created(where.created_after, where.created_before))
+    for field, after, before in (
+        ("created", where.created_after, where.created_before),
+        ("updated", where.updated_after, where.updated_before),
+    ):
+        if after is not None or before is not None:
+            conditions.append(_between(field, after, before))
     if where.principals is not None:
         conditions.append(
             {
@@ -97,13 +101,13 @@ def filtered(where: SearchFilter | None) -> Query:
     return {"bool": {"filter": conditions}} if conditions else {"match_all": {}}
 
 
-def _created(after: datetime | None, before: datetime | None) -> Query:
+def _between(field: str, after: datetime | None, before: datetime | None) -> Query:
     bounds: dict[str, int] = {}
     if after is not None:
         bounds["gte"] = to_microseconds(after)
     if before is not None:
         bounds["lt"] = to_microseconds(before)
-    return {"range": {"created": bounds}}
+    return {"range": {field: bounds}}
 
 
 def _phrase(text: str, fields: Sequence[str]) -> Query:

@@ -166,6 +166,7 @@ def document_schema(prefix: str, source: str, settings: Mapping[str, Any]) -> In
                 "page_content": _TEXT,
                 "names": _WORDS,
                 "created": {"type": "long"},
+                "updated": {"type": "long"},
                 "metadata": {
                     "dynamic": False,
                     "properties": {
@@ -211,6 +212,7 @@ def chunk_schema(
                 "end": {"type": "integer", "index": False, "doc_values": True},
                 "chunks": {"type": "integer", "index": False, "doc_values": True},
                 "created": {"type": "long"},
+                "updated": {"type": "long"},
                 "metadata": {"dynamic": False, "properties": _FILTERED},
                 "vector": {
                     "type": "dense_vector",

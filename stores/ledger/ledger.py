@@ -5,7 +5,7 @@ threads. Reads see what is committed and wait for nobody; inside a transaction o
 they see what it has written so far.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +28,7 @@ from stores.ledger.types import (
     DeadLetter,
     LedgerBatch,
     PartitionState,
+    Person,
     RawFile,
     RunRecord,
     RunState,
@@ -356,13 +357,49 @@ class Ledger:
         """
         return self._membership.set_members(connection_id, principal, members, as_of)
 
-    def principals_of(self, email: str) -> frozenset[str]:
-        """Everything a person may read by: their own principals and every group they are in.
+    def set_identities(
+        self,
+        connection_id: int,
+        people: Iterable[Collection[str]],
+        *,
+        as_of: datetime | None = None,
+    ) -> bool:
+        """Says which addresses and accounts are one person's: all such people of a connection.
+
+        Args:
+            connection_id: Who says so; it replaces what it said before.
+            people: For each person `user:...` principals; who has only one need not be named.
+            as_of: When the source said so; now if not told. What is older than the known is passed
+                over.
+
+        Returns:
+            Whether anything changed.
+
+        Raises:
+            ValueError: A name is not a principal of one person.
+        """
+        return self._membership.set_identities(connection_id, people, as_of)
+
+    def person(self, email: str, *, also: Collection[str] = ()) -> Person:
+        """A person by any of their addresses, with everything they may read by.
+
+        Args:
+            email: The address; without `@` an account, as in `jira:<account id>`.
+            also: Other addresses and accounts of theirs, which no source tells.
 
         Groups count that contain their groups, and so on; groups that contain each other do no
-        harm.
+        harm. Addresses are compared without case, and in no other way: whether `a.b@` and `ab@` are
+        one mailbox, only their provider knows.
+
+        Who was in a list of members once and is in none any more (deactivated, left) reads what is
+        public and nothing else. Who was never in any reads what is public and what names their very
+        address; and what is for their domain, unless a source told people of that domain.
         """
-        return self._membership.principals_of(email)
+        return self._membership.person(email, also)
+
+    def principals_of(self, email: str) -> frozenset[str]:
+        """Everything a person may read by; see `person`."""
+        return self._membership.person(email).principals
 
     # Embedding cache
 

@@ -249,6 +249,42 @@ class ConnectionState:
     updated_at: datetime | None
 
 
+class Standing(StrEnum):
+    """What the sources say of a person."""
+
+    LISTED = "listed"
+    """Somebody's list of members names them now."""
+
+    LEFT = "left"
+    """A list named them once, and none does any more: they were deactivated, or left."""
+
+    UNKNOWN = "unknown"
+    """No list ever named them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """What a person may read by, and how that is known.
+
+    Attributes:
+        email: The address they were asked for by, in lower case.
+        standing: What the sources say of them.
+        names: What they are called at the sources: `user:...` principals, for each address and
+            account.
+        principals: Everything they may read by.
+        lists: In how many lists of members they are, directly or by a group within a group.
+        as_of: When the oldest of these lists was told; for somebody in none, when the sources last
+            told any. None where they never did.
+    """
+
+    email: str
+    standing: Standing
+    names: frozenset[str]
+    principals: frozenset[str]
+    lists: int
+    as_of: datetime | None
+
+
 @dataclass(frozen=True, slots=True)
 class VectorCacheSize:
     """How much of one model is cached.

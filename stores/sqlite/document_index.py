@@ -52,7 +52,26 @@ _SCHEMA: Final = Schema(
             # Sixteen equal segments are merged at once instead of four again and again: a third
             # less work in loading, and a search reads a few segments more.
             f"INSERT INTO {_PREFIX}_words ({_PREFIX}_words, rank) VALUES ('automerge', 0)",
-        ]
+        ],
+        [
+            *_ENTRIES.second_statements(),
+            f"""UPDATE {_PREFIX}_entry SET updated = coalesce(
+                (SELECT CAST(round(unixepoch(CAST(c.metadata AS TEXT) ->> 'updated_at', 'subsec')
+                 * 1e6) AS INTEGER) FROM {_PREFIX}_content AS c WHERE c.rid = {_PREFIX}_entry.rid),
+                created)""",
+            # A row for each document that has a conversation or a parent.
+            f"""CREATE TABLE {_PREFIX}_kin (
+                rid INTEGER PRIMARY KEY, thread TEXT, parent TEXT)""",
+            f"""INSERT INTO {_PREFIX}_kin SELECT rid, thread, parent FROM (
+                SELECT rid, CAST(metadata AS TEXT) ->> 'thread_id' AS thread,
+                CAST(metadata AS TEXT) ->> 'parent_id' AS parent FROM {_PREFIX}_content)
+                WHERE coalesce(thread, parent) IS NOT NULL""",
+            *(
+                f"CREATE INDEX {_PREFIX}_kin_{column} ON {_PREFIX}_kin ({column}) "
+                f"WHERE {column} IS NOT NULL"
+                for column in ("thread", "parent")
+            ),
+        ],
     ],
 )
 
@@ -70,6 +89,7 @@ class _Row(NamedTuple):
     entry: Entry
     words: tuple[str, str, str]
     metadata: bytes
+    kin: tuple[str | None, str | None]
 
 
 class SqliteDocumentIndex(DocumentIndex):
@@ -99,6 +119,7 @@ class SqliteDocumentIndex(DocumentIndex):
                 # In the order of row numbers: FTS5 flushes its buffer at each step back.
                 _replace(writer, sorted((rid, ready[i]) for i, rid in known.items()))
                 _insert(writer, [(rid, ready[i]) for i, rid in new.items()])
+                _relate(writer, [(rid, ready[i]) for i, rid in (known | new).items()], known)
         return failures
 
     def update_access(self, access: Mapping[str, Sequence[str]]) -> list[WriteFailure]:
@@ -120,6 +141,7 @@ class SqliteDocumentIndex(DocumentIndex):
             rids = [(rid,) for rid in _ENTRIES.rids(writer, ids).values()]
             writer.executemany(f"DELETE FROM {_PREFIX}_words WHERE rowid = ?", rids)
             writer.executemany(f"DELETE FROM {_PREFIX}_content WHERE rid = ?", rids)
+            writer.executemany(f"DELETE FROM {_PREFIX}_kin WHERE rid = ?", rids)
             _ENTRIES.delete(writer, (rid for (rid,) in rids))
 
     def get(self, document_ids: Sequence[str]) -> dict[str, Document]:
@@ -161,6 +183,41 @@ class SqliteDocumentIndex(DocumentIndex):
             last = page[-1][0]
             for row in page:
                 yield _document_of(*row[1:])
+
+    def in_order(
+        self,
+        where: SearchFilter,
+        *,
+        limit: int,
+        thread: str | None = None,
+        parent: str | None = None,
+        newest_first: bool = False,
+    ) -> list[Document]:
+        """See `DocumentIndex.in_order`. Those of one moment come by their age in the store."""
+        condition = condition_of(_PREFIX, where)
+        kin = {"thread": thread, "parent": parent}
+        named = {column: value for column, value in kin.items() if value is not None}
+        if limit <= 0 or storable_ids(named.values()) != list(named.values()):
+            return []
+        related = "".join(f" AND k.{column} = ?" for column in named)
+        joined = f"CROSS JOIN {_PREFIX}_entry AS e ON e.rid = k.rid"
+        begin = f"{_PREFIX}_kin AS k {joined}" if named else f"{_PREFIX}_entry AS e"
+        order = "DESC" if newest_first else "ASC"
+        with self._database.read() as reader:
+            if not _SCHEMA.readable(reader, self._database):
+                return []
+            found = rows(
+                reader,
+                f"""SELECT e.id, c.page_content, c.metadata, a.listed, a.access_hash FROM (
+                    SELECT e.rid, e.id, e.access, e.created FROM {begin}
+                    WHERE e.created IS NOT NULL AND {condition.sql}{related}
+                    ORDER BY e.created {order}, e.rid {order} LIMIT ?) AS e
+                CROSS JOIN {_PREFIX}_content AS c ON c.rid = e.rid
+                CROSS JOIN {_PREFIX}_access_set AS a ON a.access = e.access
+                ORDER BY e.created {order}, e.rid {order}""",
+                (*condition.bindings, *named.values(), limit),
+            )
+        return [_document_of(*row) for row in found]
 
     def count(self, where: SearchFilter | None = None) -> int:
         """See `DocumentIndex.count`."""
@@ -205,6 +262,7 @@ class SqliteDocumentIndex(DocumentIndex):
             _SCHEMA.prepare(writer, self._database)
             rows(writer, f"INSERT INTO {_PREFIX}_words ({_PREFIX}_words) VALUES ('delete-all')")
             rows(writer, f"DELETE FROM {_PREFIX}_content")
+            rows(writer, f"DELETE FROM {_PREFIX}_kin")
             _ENTRIES.clear(writer)
 
     def maintain(self) -> None:
@@ -244,7 +302,8 @@ def _row_of(document: Document) -> _Row:
     encoded = metadata_json(kept)
     entry = entry_of(document)
     title, names = title_and_names(document.metadata)
-    return _Row(entry, (title, storable(document.page_content), names), encoded)
+    kin = tuple(storable(kept.get(field)) or None for field in ("thread_id", "parent_id"))
+    return _Row(entry, (title, storable(document.page_content), names), encoded, (kin[0], kin[1]))
 
 
 def _document_of(
@@ -268,6 +327,15 @@ def _insert(writer: apsw.Connection, placed: Sequence[tuple[int, _Row]]) -> None
         f"INSERT INTO {_PREFIX}_words (rowid, title, body, names) VALUES (?, ?, ?, ?)",
         ((rid, *row.words) for rid, row in placed),
     )
+
+
+def _relate(
+    writer: apsw.Connection, placed: Sequence[tuple[int, _Row]], known: Mapping[str, int]
+) -> None:
+    related = [(rid, *row.kin) for rid, row in placed if any(row.kin)]
+    gone = set(known.values()).difference(rid for rid, *_ in related)
+    writer.executemany(f"DELETE FROM {_PREFIX}_kin WHERE rid = ?", ((rid,) for rid in gone))
+    writer.executemany(f"INSERT OR REPLACE INTO {_PREFIX}_kin VALUES (?, ?, ?)", related)
 
 
 def _replace(writer: apsw.Connection, placed: Sequence[tuple[int, _Row]]) -> None:

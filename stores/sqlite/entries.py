@@ -62,6 +62,13 @@ class EntryTable:
             f"CREATE INDEX {p}_entry_access ON {p}_entry (access)",
         ]
 
+    def second_statements(self) -> list[str]:
+        """What brings the tables from their first version to the second: when it was changed."""
+        return [
+            f"ALTER TABLE {self.name} ADD COLUMN updated INTEGER",
+            f"UPDATE {self.name} SET updated = created",
+        ]
+
     def rids(self, connection: apsw.Connection, ids: Iterable[str]) -> dict[str, int]:
         """The row numbers of the ids that are stored."""
         listed = list(ids)
@@ -98,6 +105,7 @@ class EntryTable:
                 authors[entry.author],
                 entry.created,
                 access[entry.access],
+                entry.updated,
             )
             rid = known.get(identifier)
             if rid is None:
@@ -106,10 +114,10 @@ class EntryTable:
                 following += 1
             else:
                 updates.append((*columns, rid, *columns))
-        connection.executemany(f"INSERT INTO {self.name} VALUES (?, ?, ?, ?, ?, ?)", inserts)
+        connection.executemany(f"INSERT INTO {self.name} VALUES (?, ?, ?, ?, ?, ?, ?)", inserts)
         connection.executemany(
-            f"UPDATE {self.name} SET scope = ?, author = ?, created = ?, access = ? "
-            "WHERE rid = ? AND (scope, author, created, access) IS NOT (?, ?, ?, ?)",
+            f"UPDATE {self.name} SET scope = ?, author = ?, created = ?, access = ?, updated = ? "
+            "WHERE rid = ? AND (scope, author, created, access, updated) IS NOT (?, ?, ?, ?, ?)",
             updates,
         )
         return known, new

@@ -66,6 +66,10 @@ def condition_of(prefix: str, where: SearchFilter | None) -> Condition:
         add("e.created >= ?", to_microseconds(where.created_after))
     if where.created_before is not None:
         add("e.created < ?", to_microseconds(where.created_before))
+    if where.updated_after is not None:
+        add("e.updated >= ?", to_microseconds(where.updated_after))
+    if where.updated_before is not None:
+        add("e.updated < ?", to_microseconds(where.updated_before))
     if where.principals is not None:
         add(
             f"e.access IN (SELECT access FROM {prefix}_access_member "

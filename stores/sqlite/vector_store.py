@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 _PREFIX: Final = "vectors"
 _ENTRIES: Final = EntryTable(_PREFIX)
 _CHUNKS: Final = ChunkTable(_PREFIX)
-_SCHEMA: Final = Schema(_PREFIX, [[*_ENTRIES.statements(), *_CHUNKS.statements()]])
+_SCHEMA: Final = Schema(
+    _PREFIX, [[*_ENTRIES.statements(), *_CHUNKS.statements()], _ENTRIES.second_statements()]
+)
 
 
 class _Model(NamedTuple):

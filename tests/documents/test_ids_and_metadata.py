@@ -14,7 +14,6 @@ from documents.principals import (
     group,
     is_principal,
     normalize_access,
-    own_principals,
     user,
     user_without_email,
     workspace,
@@ -113,15 +112,6 @@ def test_what_is_no_principal_is_refused(text: str) -> None:
 )
 def test_access_is_never_empty_and_deny_wins(given: Any, normalised: list[str]) -> None:
     assert normalize_access(given) == normalised
-
-
-def test_a_person_has_their_own_principals_and_those_of_their_domain() -> None:
-    assert own_principals(" Ada@Acme.Example") == [
-        PUBLIC,
-        "user:ada@acme.example",
-        "domain:acme.example",
-    ]
-    assert own_principals("ada") == [PUBLIC, "user:ada"]
 
 
 # --- times ------------------------------------------------------------------------------------

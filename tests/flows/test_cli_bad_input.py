@@ -165,6 +165,24 @@ def test_looking_where_nothing_is_yet_makes_nothing(
     assert not offline.folder.exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--as-user", "a@b.c", "--anonymous"), "contradict each other"),
+        (("--as-user", " "), "--as-user is empty"),
+        (("--changed-after", "2026-02-02", "--changed-before", "2026-02-01"),
+         "Exchange --changed-after and --changed-before."),
+        (("--page", "0"), "--page"),
+    ],
+)  # fmt: skip
+def test_a_search_that_makes_no_sense_is_refused(
+    offline: CommandLine, options: tuple[str, ...], told: str
+) -> None:
+    ended = offline.run("search", "ferry", *options)
+    assert ended.code == 64
+    assert told in ended.complaint()
+
+
 def test_searching_where_nothing_is_yet_says_what_to_do(offline: CommandLine) -> None:
     ended = offline.run("search", "ferry", "--json")
     assert ended.code == 64

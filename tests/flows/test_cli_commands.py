@@ -99,13 +99,49 @@ def test_search_can_be_narrowed(synced: CommandLine) -> None:
     assert synced.json("search", "ferry", "--before", "2001-01-01") == []
 
 
-def test_a_search_without_results_says_what_was_searched(synced: CommandLine) -> None:
-    ended = synced.run("search", "ferry", "--in", "suport", "--as-user", OTHER)
-    assert (ended.code, ended.err) == (0, "")
-    assert ended.out.startswith("Nothing was found.\nSearched ")
-    assert "slack (Harbourline)" in ended.out
-    assert "Nothing called 'suport' was synced. Did you mean 'support'?" in ended.out
-    assert f"Only what {OTHER} may read" in ended.out
+def test_a_search_goes_through_pages_and_shows_what_stands_around(synced: CommandLine) -> None:
+    question = (
+        "search",
+        "ferry",
+        "--in",
+        "support",
+        "--type",
+        "thread",
+        "--account",
+        "harbourline",
+    )
+    whole = synced.json(*question, "--limit", "6")
+    assert {result["entity"] for result in whole} == {"thread"}
+    assert synced.json(*question, "--limit", "3", "--page", "2") == whole[3:]
+    around = synced.json(*question, "--limit", "2", "--context", "1", "--as-user", OTHER)
+    for result in around:
+        for neighbour in result["context"]:
+            assert neighbour["relation"] in {"before", "after"}
+            older = neighbour["created_at"] <= result["created_at"]
+            assert older is (neighbour["relation"] == "before")
+    told = synced.run(*question, "--limit", "2", "--context", "1", "--recent", "--as-user", OTHER)
+    assert (told.code, told.err) == (0, "")
+    assert "\n   before    2" in told.out
+    last = " ".join(told.out[told.out.rindex("1 to 2") :].split())
+    assert last.startswith(f"1 to 2, more with --page 2 · what {OTHER} may read, as of 20")
+
+
+def test_a_search_without_results_says_why(synced: CommandLine) -> None:
+    def told(*options: str) -> str:
+        ended = synced.run("search", "ferry", *options)
+        assert (ended.code, ended.err) == (0, "")
+        return " ".join(ended.out.split())
+
+    page = told("--in", "suport", "--as-user", OTHER)
+    assert page.startswith("Nothing was found. Searched ")
+    assert "slack (Harbourline), synced last 20" in page
+    assert "Nothing called 'suport' was synced. Did you mean 'support'?" in page
+    assert f"Only what {OTHER} may read was looked at: " in page
+    assert "Only what is public was looked at: 0 documents." in told("--anonymous")
+    stranger = told("--as-user", "eve@else.example")
+    assert "eve@else.example is in no list of members that a source told (as of 20" in stranger
+    assert "No document passes --after 2100-01-01: try it without." in told("--after", "2100-01-01")
+    assert "There is no page 999." in told("--page", "999")
 
 
 def test_results_that_share_no_word_with_the_question_are_called_so(synced: CommandLine) -> None:

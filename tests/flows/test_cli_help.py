@@ -20,9 +20,20 @@ COMMANDS = (
     ("failures", "list"),
     ("failures", "show"),
     ("failures", "retry"),
+    ("mcp",),
 )
 
-HEAVY = ("prefect", "numpy", "langchain_core", "rich", "pydantic", "apsw", "pyarrow", "slack_sdk")
+HEAVY = (
+    "prefect",
+    "numpy",
+    "langchain_core",
+    "rich",
+    "pydantic",
+    "apsw",
+    "pyarrow",
+    "slack_sdk",
+    "mcp",
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

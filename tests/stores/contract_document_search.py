@@ -1,7 +1,9 @@
 """What every `DocumentIndex` finds, and for whom. Part of `DocumentIndexContract`."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,6 +14,8 @@ from store_samples import START, a_company, a_document, filters, passes
 from documents.fingerprints import access_hash
 from documents.principals import DENY_ALL
 from stores.base import DocumentIndex, SearchFilter
+from stores.retriever import HybridRetriever
+from stores.search import HybridSearch
 
 
 class DocumentSearchContract:
@@ -187,6 +191,84 @@ class DocumentSearchContract:
         index.write([a_document("1", "fox")])
         assert self.number(index) == index.count(SearchFilter(created_after=START)) == 1
         assert index.count(SearchFilter(created_before=START)) == 0
+
+    def test_documents_come_in_the_order_of_time(self, index: DocumentIndex) -> None:
+        hours = [3, 1, 2, 2, 5, 4]
+        documents = [
+            a_document(
+                str(i),
+                created_at=START + timedelta(hours=hour),
+                container={"id": f"C{i % 2}", "name": "", "url": None},
+                access=["user:ann@x.com"] if i else ["user:bob@x.com"],
+                thread_id="t1" if i < 4 else None,
+                parent_id="slack:T1:message:4" if i in {0, 5} else None,
+            )
+            for i, hour in enumerate(hours)
+        ]
+        index.write([*documents, a_document("timeless", created_at=None, thread_id="t1")])
+        self.settle(index)
+
+        def listed(where: SearchFilter = SearchFilter(), **options: Any) -> list[int]:  # noqa: B008
+            found = index.in_order(where, **{"limit": 10, **options})
+            stored = {document.id: document for document in documents}
+            assert all(stored[document.id] == document for document in found)
+            return [hours[int((document.id or "").rpartition(":")[2])] for document in found]
+
+        assert listed() == sorted(hours)
+        assert listed(newest_first=True, limit=4) == [5, 4, 3, 2]
+        assert listed(thread="t1") == [1, 2, 2, 3]
+        assert listed(parent="slack:T1:message:4") == [3, 4]
+        ann = SearchFilter(principals=frozenset({"user:ann@x.com"}))
+        assert listed(ann, parent="slack:T1:message:4") == [4]
+        assert listed(ann, thread="t1") == [1, 2, 2]
+        assert listed(SearchFilter(containers=("C1",))) == [1, 2, 4]
+        assert listed(SearchFilter(created_after=START + timedelta(hours=3)), limit=2) == [3, 4]
+        assert listed(thread="\ud800") == listed(thread="") == listed(limit=0) == []
+        first = index.in_order(SearchFilter(), limit=3)
+        assert [d.id for d in first] == [d.id for d in index.in_order(SearchFilter(), limit=3)]
+
+    def test_a_retriever_over_it_finds_what_may_be_read_and_what_stands_around_it(
+        self, index: DocumentIndex
+    ) -> None:
+        ann = ["user:ann@x.com"]
+        mails = [
+            a_document(
+                f"m{i}", f"mail {i}{' quayside' if i == 2 else ''}", thread_id="t",
+                created_at=START + timedelta(hours=i), access=["user:bob@x.com"] if i == 3 else ann,
+            )
+            for i in range(5)
+        ]  # fmt: skip
+        file = a_document("f", "a plan", parent_id=mails[2].id, access=ann)
+        index.write([*mails, file, a_document("b", "quayside", access=["user:bob@x.com"])])
+        self.settle(index)
+        retriever = HybridRetriever(
+            search=HybridSearch(index), as_user="ann", principals_of=lambda _: ann, neighbours=1
+        )
+        found = [(d.id or "").rpartition(":")[2] for d in retriever.invoke("quayside")]
+        assert found == ["m2", "m1", "m4", "f"]
+        assert len(retriever.get_context("quayside").citations) == 4
+
+    def test_who_moved_to_another_conversation_is_listed_there(self, index: DocumentIndex) -> None:
+        index.write([a_document("1", thread_id="t1"), a_document("2", parent_id="p")])
+        index.write([a_document("1", thread_id="t2"), a_document("2")])
+        self.settle(index)
+        everything = SearchFilter()
+        assert index.in_order(everything, thread="t1", limit=9) == []
+        assert index.in_order(everything, parent="p", limit=9) == []
+        (moved,) = index.in_order(everything, thread="t2", limit=9)
+        assert moved.id == "slack:T1:message:1"
+        index.delete([moved.id])
+        self.settle(index)
+        assert index.in_order(everything, thread="t2", limit=9) == []
+
+    def test_a_time_of_change_that_was_not_told_is_that_of_creation(
+        self, index: DocumentIndex
+    ) -> None:
+        later = START + timedelta(days=1)
+        index.write([a_document("1"), a_document("2", updated_at=later)])
+        assert self.number(index, SearchFilter(updated_after=START)) == 2
+        assert index.count(SearchFilter(updated_after=later)) == 1
+        assert index.count(SearchFilter(updated_before=later)) == 1
 
     def test_nobody_finds_what_is_denied_and_an_empty_set_finds_nothing(
         self, index: DocumentIndex

@@ -62,6 +62,7 @@ def a_company(number: int = 120) -> list[Document]:
                 if i % 6
                 else None,
                 created_at=START + timedelta(hours=i) if i % 10 else None,
+                updated_at=START + timedelta(hours=i + 80) if i % 3 else None,
                 access=[f"group:slack:{group}", f"user:ann{i % 6}@x.com"] if group else ["public"],
             )
         )
@@ -78,13 +79,15 @@ def filters() -> list[SearchFilter]:
         "authors": [(), ("U2", "ANN4@x.com", "Ann 5")],
         "created_after": [None, START + timedelta(hours=30)],
         "created_before": [None, START + timedelta(hours=77)],
+        "updated_after": [None, START + timedelta(hours=100)],
+        "updated_before": [None, START + timedelta(hours=140)],
         "principals": [None, frozenset({"public", "group:slack:3"}), frozenset()],
     }
     names = list(choices)
     combined = [dict(zip(names, values, strict=True)) for values in product(*choices.values())]
-    # Every tenth combination, and all that set one field only.
+    # Every 37th combination, and all that set one field only.
     few = [c for c in combined if sum(value not in ((), None) for value in c.values()) <= 1]
-    return [SearchFilter(**choice) for choice in [*few, *combined[::10]]]
+    return [SearchFilter(**choice) for choice in [*few, *combined[::37]]]
 
 
 def passes(document: Document, where: SearchFilter) -> bool:
@@ -93,6 +96,7 @@ def passes(document: Document, where: SearchFilter) -> bool:
     container = metadata["container"] or {}
     author = metadata["author"] or {}
     created = parse_iso(metadata["created_at"]) if metadata["created_at"] else None
+    updated = parse_iso(metadata["updated_at"]) if metadata["updated_at"] else created
     return all(
         (
             not where.sources or metadata["source"] in where.sources,
@@ -106,6 +110,9 @@ def passes(document: Document, where: SearchFilter) -> bool:
             where.created_after is None or (created is not None and created >= where.created_after),
             where.created_before is None
             or (created is not None and created < where.created_before),
+            where.updated_after is None or (updated is not None and updated >= where.updated_after),
+            where.updated_before is None
+            or (updated is not None and updated < where.updated_before),
             where.principals is None or bool(where.principals & set(metadata["access"])),
         )
     )

@@ -1,13 +1,13 @@
 """The embedded document index keeps the contract, and what is its own besides."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 from contract_document_index import DocumentIndexContract
 from langchain_core.documents import Document
-from store_samples import a_document
+from store_samples import START, a_document
 
 from stores.base import DocumentIndex, SearchFilter
 from stores.sqlite.database import EmbeddedDatabase, rows
@@ -162,3 +162,25 @@ class TestFile:
             SearchFilter(sources=("\ud800",)),
         ):
             assert index.count(where) == 0
+
+    def test_a_file_of_the_first_version_learns_of_changes_and_conversations(
+        self, database: EmbeddedDatabase
+    ) -> None:
+        later = START + timedelta(days=9)
+        documents = [
+            a_document("1", thread_id="t", updated_at=later),
+            a_document("2", parent_id="slack:T1:message:1"),
+            a_document("3", created_at=None),
+        ]
+        SqliteDocumentIndex(database).write(documents)
+        with database.transaction() as writer:  # as the first version left it
+            rows(writer, "DROP TABLE documents_kin")
+            rows(writer, "ALTER TABLE documents_entry DROP COLUMN updated")
+            rows(writer, "UPDATE documents_meta SET value = 1 WHERE key = 'version'")
+        index = SqliteDocumentIndex(database)
+        assert index.count(SearchFilter(updated_after=later)) == 1
+        assert index.count(SearchFilter(updated_before=later)) == 1
+        assert index.in_order(SearchFilter(), thread="t", limit=9) == documents[:1]
+        assert index.in_order(SearchFilter(), parent=documents[0].id, limit=9) == documents[1:2]
+        assert index.write(documents) == []
+        assert index.count() == 3

@@ -85,3 +85,15 @@ def test_langchains_own_ways_work(database: EmbeddedDatabase) -> None:
     assert len(store.as_retriever(search_kwargs={"k": 3}).invoke("apples")) == 3
     assert len(asyncio.run(store.asimilarity_search("apples", k=2))) == 2
     assert store.embeddings.embed_query("apples")
+
+
+def test_what_other_peoples_copies_say_is_not_handed_out(database: EmbeddedDatabase) -> None:
+    ann, bob = "user:ann@x.com", "user:bob@x.com"
+    copies = [{"labels": [name], "access": [name]} for name in (ann, bob)]
+    extra = {"copies": copies, "copy_count": 2}
+    document = Document(id="1", page_content="x", metadata={"access": [ann, bob], "extra": extra})
+    opened(database, None).add_documents([document])
+    [seen] = opened(database, {ann}).get_by_ids(["1"])
+    assert (seen.metadata["access"], seen.metadata["extra"]) == ([ann], {"copies": copies[:1]})
+    [whole] = opened(database, None).get_by_ids(["1"])
+    assert whole.metadata["extra"] == extra

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 import numpy as np
 import pytest
-from store_samples import a_company, a_document, chunked, direction
+from store_samples import START, a_company, a_document, chunked, direction
 
 from documents.chunks import Chunk, ChunkedDocument
 from documents.principals import DENY_ALL
@@ -14,6 +15,7 @@ from stores.base import SearchFilter
 from stores.embeddings import EmbeddingModel
 from stores.errors import EmbeddingMismatchError
 from stores.fusion import Fusion
+from stores.recency import Recency
 from stores.search import HybridSearch, SearchResult
 from stores.sqlite.database import EmbeddedDatabase
 from stores.sqlite.document_index import SqliteDocumentIndex
@@ -229,6 +231,64 @@ class TestAccess:
         stores.write("mail", "a vixen", source="jira")
         results = stores.search.search("fox", as_user=None, where=SearchFilter(sources=("jira",)))
         assert set(names(results)) == {"jira", "mail"}
+
+
+class TestPagesAndTime:
+    def test_pages_follow_each_other_without_gaps_or_doubles(self, stores: Stores) -> None:
+        for i in range(23):
+            stores.write(str(i), f"a fox {'and a dog ' * (i % 4)}", access=[f"user:u{i % 2}@x.com"])
+        for reader in (None, ["user:u0@x.com"]):
+            whole = names(stores.search.search("fox", as_user=reader, limit=30))
+            pages = [
+                names(stores.search.search("fox", as_user=reader, limit=5, offset=offset))
+                for offset in range(0, 30, 5)
+            ]
+            assert [name for page in pages for name in page] == whole
+
+    def test_a_page_beyond_the_usual_candidates_is_reached(self, stores: Stores) -> None:
+        stores.index.write([a_document(str(i), f"fox {i}") for i in range(130)])
+        found = HybridSearch(stores.index).search("fox", as_user=None, limit=10, offset=115)
+        assert len(found) == 10
+
+    def test_recency_lifts_what_is_new_and_never_beyond_its_weight(self, stores: Stores) -> None:
+        now = datetime.now(UTC)
+        stores.write("old", "a fox a fox", created_at=now - timedelta(days=4_000))
+        stores.write("new", "a fox and much else", created_at=now - timedelta(days=1))
+        stores.write("changed", "a fox, budget and rain", created_at=now - timedelta(days=4_000),
+                     updated_at=now - timedelta(days=2))  # fmt: skip
+        search = HybridSearch(stores.index)
+        plain = {r.document.id: r for r in search.search("fox", as_user=None)}
+        aged = search.search("fox", as_user=None, recency=Recency(weight=0.4, half_life=30))
+        for result in aged:
+            share = result.score / plain[result.document.id].score
+            old = names([result]) == ["old"]
+            assert share == pytest.approx(0.6 if old else 1, abs=0.05)
+        assert names(search.search("fox", as_user=None))[0] == "old"
+        strong = search.search("fox", as_user=None, recency=Recency(weight=1, half_life=9))
+        assert names(strong)[-1] == "old"
+
+    @pytest.mark.parametrize("wrong", [{"weight": 1.1}, {"weight": -1}, {"half_life": 0}])
+    def test_a_recency_out_of_range_is_refused(self, wrong: dict[str, float]) -> None:
+        with pytest.raises(ValueError, match="of recency is not"):
+            Recency(**wrong)
+
+    def test_a_filter_by_time_of_change_holds_on_both_sides(self, stores: Stores) -> None:
+        later = START + timedelta(days=30)
+        stores.write("moved", "a vixen", updated_at=later)
+        stores.write("still", "a fox")
+        where = SearchFilter(updated_after=START + timedelta(days=1))
+        assert names(stores.search.search("fox", as_user=None, where=where)) == ["moved"]
+        where = SearchFilter(updated_before=START + timedelta(days=1))
+        assert names(stores.search.search("fox", as_user=None, where=where)) == ["still"]
+
+    def test_the_address_is_that_of_the_place_that_answers(self, stores: Stores) -> None:
+        url = "https://acme.slack.com/p"
+        text = "we had lunch\n" + "it rained\n" * 30 + "the fox was seen"
+        messages = [{"ts": "1", "start": 0, "url": f"{url}1"}]
+        messages.append({"ts": "2", "start": text.index("the fox"), "url": f"{url}2"})
+        stores.write("1", *text.split("\n"), url=f"{url}1", extra={"messages": messages})
+        (result,) = stores.search.search("fox", as_user=None)
+        assert result.url == f"{url}2"
 
 
 class TestStores:

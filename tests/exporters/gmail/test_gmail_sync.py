@@ -18,11 +18,12 @@ from gmail_samples import (
 )
 from langchain_core.documents import Document
 
-from documents.principals import user
+from documents.principals import PUBLIC, user
 from exporters.gmail.exporter import GmailExporter
 from exporters.gmail.settings import GmailSelection
 from sandbox.gmail import Fault, GmailSandbox, Mailboxes
 from stores.base import SearchFilter
+from stores.ledger.types import Standing
 from tasks.options import SyncOptions
 from tasks.pipeline import PartitionFailedError
 from tasks.results import PartitionOutcome
@@ -226,6 +227,43 @@ def test_a_suspended_person_is_left_out_and_what_was_synced_stays(
     assert found(stores, "blue", BOB)
 
 
+def test_who_is_suspended_finds_nothing_of_their_own_from_the_next_sync_on(
+    gmail: GmailSandbox, mailboxes: Mailboxes, exporter_of: MakeExporter, stores: Stores
+) -> None:
+    mailboxes.write(ADA, [BOB], "Ferry", "The blue one")
+    sync(exporter_of(gmail), stores, "first")
+
+    def may_find(address: str) -> bool:
+        where = SearchFilter(principals=stores.ledger.principals_of(address))
+        return bool(stores.index.search("blue", limit=1, where=where))
+
+    assert may_find(BOB)
+    mailboxes.organization.suspend(BOB)
+    sync(exporter_of(gmail), stores, "second")
+    assert stores.ledger.person(BOB).standing is Standing.LEFT
+    assert not may_find(BOB)
+    assert may_find(ADA)
+    mailboxes.organization.reactivate(BOB)
+    sync(exporter_of(gmail), stores, "third")
+    assert may_find(BOB)
+
+
+def test_a_person_finds_their_mail_by_every_address_that_google_names(
+    gmail: GmailSandbox, mailboxes: Mailboxes, exporter_of: MakeExporter, stores: Stores
+) -> None:
+    organization = mailboxes.organization
+    organization.add_user("dora@acme.example", "Dora Lee", aliases=["D.Lee@acme.example"])
+    mailboxes.write(ADA, ["dora@acme.example"], "Ferry", "The blue one")
+    sync(exporter_of(gmail), stores, "first")
+    by_alias = stores.ledger.person("d.lee@ACME.example")
+    assert by_alias.names == {user("dora@acme.example"), user("d.lee@acme.example")}
+    assert by_alias.principals == stores.ledger.principals_of("dora@acme.example")
+    assert stores.ledger.principals_of("dlee@acme.example") == {PUBLIC, user("dlee@acme.example")}
+    organization.user("dora@acme.example").aliases.clear()
+    sync(exporter_of(gmail), stores, "second")
+    assert stores.ledger.principals_of("d.lee@acme.example") == {PUBLIC}
+
+
 def test_a_person_who_is_suspended_while_the_sync_runs_costs_nobody_else_anything(
     gmail: GmailSandbox, mailboxes: Mailboxes, exporter_of: MakeExporter, stores: Stores
 ) -> None:
@@ -234,7 +272,7 @@ def test_a_person_who_is_suspended_while_the_sync_runs_costs_nobody_else_anythin
     listed = list(exporter.partitions(GmailSelection()))
     mailboxes.organization.suspend(BOB)
     bobs = next(one for one in listed if one.name == BOB)
-    [said] = exporter.pull(bobs, None)
+    *_, said = exporter.pull(bobs, None)
     assert said.everything is True  # type: ignore[union-attr]
     assert BOB in said.reason  # type: ignore[union-attr]
 
@@ -245,7 +283,7 @@ def test_a_person_without_gmail_is_withheld(
     exporter = exporter_of(gmail)
     listed = list(exporter.partitions(GmailSelection()))
     mailboxes.organization.set_mail_enabled(BOB, enabled=False)
-    [said] = exporter.pull(next(one for one in listed if one.name == BOB), None)
+    *_, said = exporter.pull(next(one for one in listed if one.name == BOB), None)
     assert said.everything is True  # type: ignore[union-attr]
     again = exporter_of(gmail).partitions(GmailSelection())
     assert next(one for one in again if one.name == BOB).unreadable

@@ -7,9 +7,11 @@ import pytest
 from slack_samples import HandClock, MakeExporter
 from slack_stores import stores_in, sync, sync_all
 
+from documents.principals import PUBLIC
 from exporters.slack.exporter import SlackExporter
 from sandbox.slack import SlackSandbox, Workspace
 from stores.base import SearchFilter
+from stores.ledger.types import Standing
 from tasks.results import PartitionOutcome
 from tasks.stores import Stores
 
@@ -123,6 +125,22 @@ def test_a_private_channel_is_found_by_its_members_from_the_next_sync_on(
     assert counts.written == 0
     assert may_find("cleo")
     assert not may_find("bob")
+
+
+def test_who_was_deactivated_finds_what_is_public_and_nothing_else(
+    slack: SlackSandbox, workspace: Workspace, exporter_of: MakeExporter, stores: Stores,
+    clock: HandClock,
+) -> None:  # fmt: skip
+    workspace.post("secret", "ada", "A secret plan", ts=clock.ts(days=1))
+    workspace.post("random", "ada", "A plan for everybody", ts=clock.ts(days=1))
+    sync(exporter_of(slack), stores, "first")
+    assert stores.ledger.person("bob@acme.example").standing is Standing.LISTED
+    assert found(stores, "secret plan", *stores.ledger.principals_of("bob@acme.example"))
+    workspace.deactivate("bob")
+    sync(exporter_of(slack), stores, "second")
+    bob = stores.ledger.person("bob@acme.example")
+    assert (bob.standing, bob.principals) == (Standing.LEFT, {PUBLIC})
+    assert not found(stores, "plan", *bob.principals)
 
 
 def test_a_channel_made_private_is_closed_to_others_at_once(
