@@ -33,7 +33,7 @@ def text_query(terms: TextQuery, where: SearchFilter | None) -> Query:
         should.append(
             {
                 "combined_fields": {
-                    "query": " ".join(terms.words),
+                    "query": " ".join((*terms.words, *terms.repeated)),
                     "fields": list(_WORD_FIELDS),
                     "operator": "or",
                 }
