@@ -115,9 +115,9 @@ def default_fusion(model: str) -> Fusion:
     """What an embedding model is fused with, by its setting or identity.
 
     One rule: the vectors get the share up to which they cost no collection anything. WordLlama's
-    are weaker than words nearly everywhere, so they may break ties among what the words bring and add
-    what the words miss (0.2); a sentence model's cosines may lead (0.7). Six collections, halves of
-    their queries and other shares: docs/search-quality.md.
+    are weaker than words nearly everywhere, so they order what the words bring and add what the
+    words miss (0.2); a sentence model's cosines may lead (0.7). Six collections, halves of their
+    queries and other shares: docs/search-quality.md.
     """
     return Fusion("linear", weight=0.2 if model.startswith("wordllama") else 0.7)
 

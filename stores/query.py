@@ -31,11 +31,11 @@ MAX_TERMS: Final = 64
 """Words and phrases of a text beyond this are left out: somebody pasted a page."""
 
 MOST_REPEATED: Final = 3
-"""So often a word counts that a long text says again, as BM25 has it (Robertson and others, "Okapi at
-TREC-3", 1994: query term frequency, saturated): what some sentences repeat is what they are about."""
+"""So often a word counts that a long text says again, as BM25 has it (Robertson and others, "Okapi
+at TREC-3", 1994: query term frequency, saturated): what sentences repeat is what they are about."""
 
 LONG_WORDS: Final = 16
-"""A text with more telling words than this is long; a shorter one repeats a word for its grammar."""
+"""A text with more telling words is long; a shorter one repeats a word for its grammar."""
 
 PROSE_WORDS: Final = 8
 """A text with more telling words than this beside its quotations is prose, which quotes what others
