@@ -83,10 +83,13 @@ def ndcg(ranking: Sequence[str], grades: Mapping[str, int], cut: int = 10) -> fl
     """
 
     def gain(listed: Sequence[int]) -> float:
-        return sum((2**grade - 1) / math.log2(place + 2) for place, grade in enumerate(listed))
+        return sum(
+            (2.0**grade - 1.0) / math.log2(place + 2.0) for place, grade in enumerate(listed)
+        )
 
     best = gain(sorted(grades.values(), reverse=True)[:cut])
-    return gain([grades.get(identifier, 0) for identifier in ranking[:cut]]) / best
+    found = gain([grades.get(identifier, 0) for identifier in ranking[:cut]])
+    return found / best
 
 
 def recall(ranking: Sequence[str], grades: Mapping[str, int], cut: int = 100) -> float:

@@ -20,6 +20,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -214,12 +215,8 @@ def places(options: argparse.Namespace) -> Iterator[list[Place]]:
         url = options.elasticsearch
         if url == "own":
             sys.path.append(str(Path(__file__).parents[1] / "tests"))
-            from servers.elasticsearch.server import (  # noqa: PLC0415 (tests' own server)
-                ElasticsearchServer,
-                install,
-            )
-
-            url = stack.enter_context(ElasticsearchServer(install(), heap="1g")).url
+            server = import_module("servers.elasticsearch.server")
+            url = stack.enter_context(server.ElasticsearchServer(server.install(), heap="1g")).url
         if url:
             found.append(Place("Elasticsearch", url))
         yield found

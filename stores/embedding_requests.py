@@ -40,7 +40,9 @@ _TOO_LONG: Final = re.compile(
     r"|max(imum)?[ _](input|sequence|tokens|length|context)|token limit|input length exceeds",
     re.I,
 )
-_AWAY: Final = re.compile(r"Timeout|Connect|Connection|Transport|Network|Unavailable|Overloaded")
+_AWAY: Final = re.compile(
+    r"Timeout|Connect|Protocol|Transport|Network|ReadError|Unavailable|Overloaded"
+)
 _HINTS: Final = {
     401: "Check the API key.",
     403: "Check that the API key may use this model.",
@@ -215,7 +217,7 @@ class RequestedModel:
     def _told(self, error: Exception) -> "_Trouble":
         """What an exception of any library means."""
         status = _status_of(error)
-        words = self._clean(str(error)).strip()[:300]
+        words = self._clean(_words_of(error)).strip()[:300]
         asked = f"The server of {self._model}{self._where}"
         if not status:
             away = isinstance(error, ConnectionError | TimeoutError)
@@ -284,6 +286,13 @@ def _status_of(error: BaseException) -> int:
         if isinstance(value, int) and 100 <= value < 600:
             return int(value)
     return 0
+
+
+def _words_of(error: BaseException) -> str:
+    """What the vendor says; HTTP libraries leave the body of the answer out of their exceptions."""
+    response = getattr(error, "response", None)
+    body = getattr(response, "text", "")
+    return f"{error} {body}" if isinstance(body, str) and body not in str(error) else str(error)
 
 
 def _headers_of(error: BaseException) -> dict[str, str]:

@@ -114,12 +114,12 @@ def parse_fusion(setting: str) -> Fusion:
 def default_fusion(model: str) -> Fusion:
     """What an embedding model is fused with, by its setting or identity.
 
-    One rule: the vectors get the share up to which they cost no collection anything. WordLlama's
-    are weaker than words nearly everywhere, so they order what the words bring and add what the
-    words miss (0.2); a sentence model's cosines may lead (0.7). Six collections, halves of their
+    One rule: the vectors get a share at which both together are nowhere below the better of the two.
+    WordLlama's are weaker than words nearly everywhere, so they order what the words bring and add
+    what these miss (0.2); a sentence model's may lead (0.6). The collections, halves of their
     queries and other shares: docs/search-quality.md.
     """
-    return Fusion("linear", weight=0.2 if model.startswith("wordllama") else 0.7)
+    return Fusion("linear", weight=0.2 if model.startswith("wordllama") else 0.6)
 
 
 def _normalised(ranking: Ranking, normalisation: Normalisation) -> Mapping[str, float]:
