@@ -21,7 +21,7 @@ def reindex(everything: bool = False, vectors: bool = False, drop_old: bool = Fa
     Args:
         everything: Also build indices anew whose mapping is the one of today.
         vectors: Cut all documents into chunks again and embed them, with the model of the
-            settings. Syncs wait until it is done.
+            settings. Syncs go on while texts are embedded and wait while vectors are written.
         drop_old: Delete the indices of before afterwards.
 
     Returns:

@@ -220,8 +220,18 @@ class VectorStore(ABC):
     ) -> list[ChunkHit]:
         """The chunks nearest to a vector by cosine."""
 
+    def held_model(self) -> tuple[str, int] | None:
+        """The model whose vectors the store holds, with its dimensions; None where it cannot tell.
+
+        A store without vectors holds none.
+        """
+        return None
+
     def rebuilding(self, model: str, dimensions: int) -> "AbstractContextManager[VectorStore]":
         """A store to write all vectors to anew; it takes this one's place when the block ends.
+
+        Until then searches answer from this one. Where the block is left by an error, or the
+        process is killed in it, this one stays as it is.
 
         Raises:
             StoreError: This kind of store cannot do it.

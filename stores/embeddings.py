@@ -8,31 +8,47 @@
 | `sentence-transformers:<name or folder>` | any sentence-transformers model | that package |
 | `openai:<model>` | OpenAI, or any server that speaks its API (`base_url`) | |
 | `ollama:<model>` | a model of an Ollama server (`base_url`) | |
+| `cohere:<model>`, `mistral:`, `google:`, `voyage:`, `bedrock:`, `huggingface:` | that vendor's | \
+its LangChain package |
+| `langchain:<module>:<class>` | any LangChain `Embeddings` class, made with the options | |
 | `python:<module>:<attribute>` | a LangChain `Embeddings` object, its class or a function | |
 
 Every model is a LangChain `Embeddings` and gives a float32 matrix at once besides, because lists of
-Python numbers are ten times the size and most of the work.
+Python numbers are ten times the size and most of the work. Models behind an API are asked by
+`stores.embedding_requests`.
 """
 
+import re
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
+import orjson
 from langchain_core.embeddings import Embeddings
 
 from documents.errors import ConfigurationError
 from documents.fingerprints import fingerprint
+from stores.embedding_requests import RequestedModel, RequestLimits
 from stores.errors import EmbeddingError, StoreError
+from stores.settings import is_secret_option, secret_options
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NO_MODEL: Final = "none"
+
+_NOT_IN_VECTORS: Final = re.compile(
+    r"timeout|retries|url|base|host|endpoint|region|proxy|headers|batch|chunk_size|threads|cache|"
+    r"progress|path|parallel|providers|device|cuda|user|organization|verify",
+    re.I,
+)
+"""Options that say where and how a model is asked, not what it makes of a text."""
 
 
 class EmbeddingModel(Embeddings):
@@ -42,7 +58,10 @@ class EmbeddingModel(Embeddings):
         identity: Names everything that changes the vectors: the key of caches and of
             `VectorStore.bind`.
         dimensions: Length of a vector.
+        split_texts: How many texts were longer than the model takes, and were split.
     """
+
+    split_texts = 0
 
     def __init__(self, identity: str, dimensions: int) -> None:
         self.identity = identity
@@ -92,6 +111,7 @@ class FunctionModel(EmbeddingModel):
     def embed_matrix(self, texts: Sequence[str]) -> "NDArray[np.float32]":
         """See `EmbeddingModel.embed_matrix`."""
         rows = self._embed(list(texts)) if texts else []
+        self.split_texts = getattr(self._embed, "split", 0)
         return to_matrix(rows, self.identity, len(texts), self.dimensions)
 
     def embed_question(self, text: str) -> "NDArray[np.float32]":
@@ -100,15 +120,70 @@ class FunctionModel(EmbeddingModel):
         return np.asarray(to_matrix([row], self.identity, 1, self.dimensions)[0])
 
 
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What goes with the name of a model."""
+
+    base_url: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    limits: RequestLimits = field(default_factory=RequestLimits)
+
+    def mark(self) -> str:
+        """Tells apart two models of one name that its options make different ones."""
+        telling = {
+            name: value
+            for name, value in self.options.items()
+            if not is_secret_option(name) and not _NOT_IN_VECTORS.search(name)
+        }
+        if not telling:
+            return ""
+        listed = orjson.dumps(telling, option=orjson.OPT_SORT_KEYS, default=str)
+        return f"#{fingerprint(listed)[:8]}"
+
+    def clean(self, text: str) -> str:
+        """A text without the secrets that were given."""
+        for secret in [self.api_key or "", *secret_options(self.options)]:
+            if len(secret) > 3:
+                text = text.replace(secret, "***")
+        return text
+
+    def model(
+        self,
+        identity: str,
+        embed: Callable[[list[str]], Any],
+        embed_question: Callable[[str], Any] | None = None,
+        *,
+        where: str = "",
+    ) -> FunctionModel:
+        """A model that is asked within its limits."""
+        asked = RequestedModel(identity, embed, self.limits, where=where, clean=self.clean)
+        if embed_question is None:
+            return FunctionModel(identity, asked, lambda text: asked([text])[0])
+        ask = embed_question
+        question = RequestedModel(
+            identity, lambda texts: list(map(ask, texts)), self.limits, clean=self.clean
+        )
+        return FunctionModel(identity, asked, lambda text: question([text])[0])
+
+
 def load_embeddings(
-    setting: str, *, base_url: str | None = None, api_key: str | None = None
+    setting: str,
+    *,
+    base_url: str | None = None,
+    api_key: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    limits: RequestLimits | None = None,
 ) -> EmbeddingModel | None:
     """The model a setting names; see the table at the top of this module.
 
     Args:
         setting: Kind and name of the model.
         base_url: Where an `openai` or `ollama` server is; None takes the usual place.
-        api_key: For `openai`; None takes the environment variable `OPENAI_API_KEY`.
+        api_key: For a vendor's model; None takes the vendor's own environment variable, such as
+            `OPENAI_API_KEY`.
+        options: Keyword arguments of the model's class, or fields of each request.
+        limits: How much is asked of a model at once.
 
     Returns:
         The model, or None for `none`: search goes by words alone.
@@ -122,88 +197,137 @@ def load_embeddings(
         return None
     if setting == "wordllama":
         return import_module("stores.wordllama").WordLlamaModel()  # type: ignore[no-any-return]
+    given = _Given(base_url, api_key, options or {}, limits or RequestLimits())
+    if kind in _VENDORS and name:
+        return _vendor(kind, name, given)
     if kind not in _KINDS or not name:
         raise ConfigurationError(
             f"{setting!r} names no embedding model.",
             hint="Known are wordllama, none, fastembed:<model>, sentence-transformers:<name>, "
-            "openai:<model>, ollama:<model> and python:<module>:<attribute>.",
+            f"openai:<model>, ollama:<model>, {', '.join(f'{v}:<model>' for v in _VENDORS)}, "
+            "langchain:<module>:<class> and python:<module>:<attribute>.",
         )
-    return _KINDS[kind](name, base_url, api_key)
+    return _KINDS[kind](name, given)
 
 
-def _fastembed(name: str, base_url: str | None, api_key: str | None) -> EmbeddingModel:
-    del base_url, api_key
-    with _loading(f"fastembed:{name}"):
-        model = _package("fastembed", "fastembed").TextEmbedding(model_name=name)
+def _fastembed(name: str, given: _Given) -> EmbeddingModel:
+    with _loading(f"fastembed:{name}", given):
+        model = _package("fastembed", "fastembed").TextEmbedding(model_name=name, **given.options)
+    folder = given.options.get("specific_model_path")
+    mark = _folder_mark(Path(folder)) if folder else ""
     return FunctionModel(
-        f"fastembed:{name}",
+        f"fastembed:{name}{mark}{given.mark()}",
         lambda texts: list(model.embed(texts)),
         lambda text: next(iter(model.query_embed(text))),
     )
 
 
-def _sentence_transformers(name: str, base_url: str | None, api_key: str | None) -> EmbeddingModel:
-    del base_url, api_key
+def _sentence_transformers(name: str, given: _Given) -> EmbeddingModel:
     package = _package("sentence_transformers", "sentence-transformers")
-    with _loading(f"sentence-transformers:{name}"):
-        model = package.SentenceTransformer(name)
+    with _loading(f"sentence-transformers:{name}", given):
+        model = package.SentenceTransformer(name, **given.options)
     # From version 5 on a model reads texts and questions each in its own way.
     read = getattr(model, "encode_document", model.encode)
     ask = getattr(model, "encode_query", model.encode)
     return FunctionModel(
-        f"sentence-transformers:{name}{_folder_mark(Path(name))}",
+        f"sentence-transformers:{name}{_folder_mark(Path(name))}{given.mark()}",
         lambda texts: read(texts, show_progress_bar=False),
         lambda text: ask([text], show_progress_bar=False)[0],
     )
 
 
-def _openai(name: str, base_url: str | None, api_key: str | None) -> EmbeddingModel:
-    server = import_module("stores.embedding_servers").OpenAIServer(name, base_url, api_key)
-    return FunctionModel(server.identity, server.embed, lambda text: server.embed([text])[0])
+def _openai(name: str, given: _Given) -> EmbeddingModel:
+    server = import_module("stores.embedding_servers").OpenAIServer(
+        name, given.base_url, given.api_key, given.options
+    )
+    return given.model(f"{server.identity}{given.mark()}", server.embed, where=f" at {server.url}")
 
 
-def _ollama(name: str, base_url: str | None, api_key: str | None) -> EmbeddingModel:
-    del api_key
-    server = import_module("stores.embedding_servers").OllamaServer(name, base_url)
-    return FunctionModel(server.identity, server.embed, lambda text: server.embed([text])[0])
+def _ollama(name: str, given: _Given) -> EmbeddingModel:
+    server = import_module("stores.embedding_servers").OllamaServer(
+        name, given.base_url, given.options
+    )
+    return given.model(f"{server.identity}{given.mark()}", server.embed, where=f" at {server.url}")
 
 
-def _python(name: str, base_url: str | None, api_key: str | None) -> EmbeddingModel:
-    del base_url, api_key
+def _python(name: str, given: _Given) -> EmbeddingModel:
     module, _, attribute = name.partition(":")
     setting = f"python:{name}"
-    with _loading(setting):
+    with _loading(setting, given):
         found = getattr(import_module(module), attribute)
-        model = found if isinstance(found, Embeddings) else found()
+        model = found if isinstance(found, Embeddings) else found(**given.options)
+    return _of_langchain(f"{setting}{given.mark()}", model, given)
+
+
+def _langchain(name: str, given: _Given) -> EmbeddingModel:
+    module, _, attribute = name.partition(":")
+    setting = f"langchain:{name}"
+    with _loading(setting, given):
+        model = getattr(import_module(module), attribute)(**given.options)
+    return _of_langchain(f"{setting}{given.mark()}", model, given)
+
+
+def _of_langchain(identity: str, model: object, given: _Given) -> EmbeddingModel:
     if isinstance(model, EmbeddingModel):
         return model
     if not isinstance(model, Embeddings):
         raise ConfigurationError(
-            f"{setting} is not a LangChain Embeddings object, nor does calling it give one."
+            f"{identity} is not a LangChain Embeddings object, nor does calling it give one."
         )
-    return FunctionModel(setting, model.embed_documents, model.embed_query)
+    return given.model(identity, model.embed_documents, model.embed_query)
 
 
-_KINDS: Final[dict[str, Callable[[str, str | None, str | None], EmbeddingModel]]] = {
+@dataclass(frozen=True, slots=True)
+class _Vendor:
+    """A vendor's LangChain class, and what it calls the model and the key."""
+
+    module: str
+    attribute: str
+    model: str = "model"
+    key: str = "api_key"
+
+
+_VENDORS: Final[dict[str, _Vendor]] = {
+    "cohere": _Vendor("langchain_cohere", "CohereEmbeddings", key="cohere_api_key"),
+    "mistral": _Vendor("langchain_mistralai", "MistralAIEmbeddings"),
+    "google": _Vendor("langchain_google_genai", "GoogleGenerativeAIEmbeddings"),
+    "voyage": _Vendor("langchain_voyageai", "VoyageAIEmbeddings"),
+    "bedrock": _Vendor("langchain_aws", "BedrockEmbeddings", model="model_id", key=""),
+    "huggingface": _Vendor("langchain_huggingface", "HuggingFaceEmbeddings", key=""),
+}
+
+
+def _vendor(kind: str, name: str, given: _Given) -> EmbeddingModel:
+    vendor = _VENDORS[kind]
+    package = _package(vendor.module, vendor.module.replace("_", "-"))
+    arguments = {vendor.model: name, **given.options}
+    if given.api_key and vendor.key:
+        arguments.setdefault(vendor.key, given.api_key)
+    with _loading(f"{kind}:{name}", given):
+        model = getattr(package, vendor.attribute)(**arguments)
+    return _of_langchain(f"{kind}:{name}{given.mark()}", model, given)
+
+
+_KINDS: Final[dict[str, Callable[[str, _Given], EmbeddingModel]]] = {
     "fastembed": _fastembed,
     "sentence-transformers": _sentence_transformers,
     "openai": _openai,
     "ollama": _ollama,
+    "langchain": _langchain,
     "python": _python,
 }
 
 
 @contextmanager
-def _loading(setting: str) -> Iterator[None]:
+def _loading(setting: str, given: _Given) -> Iterator[None]:
     """Whatever a model's package raises on loading becomes one sentence about the setting."""
     try:
         yield
     except (ConfigurationError, StoreError):
         raise
     except Exception as error:
-        raise EmbeddingError(
-            f"The embedding model {setting} cannot be loaded: {type(error).__name__}: {error}"
-        ) from error
+        told = given.clean(f"{type(error).__name__}: {error}")
+        raise EmbeddingError(f"The embedding model {setting} cannot be loaded: {told}") from error
 
 
 def _package(module: str, package: str) -> ModuleType:

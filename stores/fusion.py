@@ -112,13 +112,14 @@ def parse_fusion(setting: str) -> Fusion:
 
 
 def default_fusion(model: str) -> Fusion:
-    """What measured best with an embedding model, by its setting or identity.
+    """What an embedding model is fused with, by its setting or identity.
 
-    WordLlama's vectors are weak alone: with weight 0.4 they lift most collections as much as
-    reciprocal ranks do and cost one of exact terms less (Cranfield, nDCG@10: words alone .551,
-    linear .4 .538, reciprocal ranks .521). A real model's cosines may lead.
+    One rule: the vectors get a share at which both together are nowhere below the better of the two.
+    WordLlama's are weaker than words nearly everywhere, so they order what the words bring and add
+    what these miss (0.2); a sentence model's may lead (0.6). The collections, halves of their
+    queries and other shares: docs/search-quality.md.
     """
-    return Fusion("linear", weight=0.4 if model.startswith("wordllama") else 0.7)
+    return Fusion("linear", weight=0.2 if model.startswith("wordllama") else 0.6)
 
 
 def _normalised(ranking: Ranking, normalisation: Normalisation) -> Mapping[str, float]:

@@ -1,12 +1,16 @@
 """Opens what the settings name."""
 
+import logging
+import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from documents.errors import ConfigurationError
+from documents.errors import ConfigurationError, DataGettersError
 from stores.base import DocumentIndex, VectorStore
 from stores.fusion import parse_fusion
 from stores.settings import DOCUMENT_INDEXES, VECTOR_STORES, StoreSettings
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 _OPTIONAL: Final = {"elasticsearch": "elasticsearch", "elastic_transport": "elasticsearch"}
 """Packages that only some stores need, and the extra that brings them."""
@@ -55,37 +59,96 @@ def open_reindexers(settings: StoreSettings) -> "list[Reindexer]":
     return opened
 
 
-def open_embeddings(settings: StoreSettings) -> "EmbeddingModel | None":
+def open_embeddings(settings: StoreSettings, model: str | None = None) -> "EmbeddingModel | None":
     """The embedding model; None when the settings want none.
+
+    Args:
+        settings: The settings.
+        model: Another model than theirs.
 
     Raises:
         ConfigurationError: The setting names no model.
         EmbeddingError: The model cannot be loaded.
     """
     key = settings.embedding_api_key
-    model: EmbeddingModel | None = _found("stores.embeddings:load_embeddings")(
-        settings.embedding_model,
+    limits = _found("stores.embedding_requests:RequestLimits")(
+        texts=settings.embedding_batch,
+        tokens=settings.embedding_batch_tokens,
+        text_tokens=settings.embedding_text_tokens,
+        concurrency=settings.embedding_concurrency,
+    )
+    loaded: EmbeddingModel | None = _found("stores.embeddings:load_embeddings")(
+        model or settings.embedding_model,
         base_url=settings.embedding_url,
         api_key=key.get_secret_value() if key else None,
+        options=settings.embedding_options if model is None else {},
+        limits=limits,
     )
-    return model
+    return loaded
 
 
 def open_search(settings: StoreSettings) -> "HybridSearch":
     """The search over index, vectors and model of the settings.
 
+    Where the vectors are still those of another model, because they are being built anew or are to
+    be, it is that model which questions are asked of; where it cannot be had any more, words alone
+    are searched.
+
     Raises:
         StoreError: A store or the model cannot be opened, or they do not belong together.
     """
-    embeddings = open_embeddings(settings)
+    wanted = settings.embedding_model != "none"
+    vectors = open_vector_store(settings) if wanted else None
+    embeddings = _model_of(vectors, settings) if vectors is not None else None
     search: HybridSearch = _found("stores.search:HybridSearch")(
         open_document_index(settings),
-        open_vector_store(settings) if embeddings is not None else None,
+        vectors if embeddings is not None else None,
         embeddings,
         fusion=parse_fusion(settings.fusion) if settings.fusion else None,
         candidates=settings.candidates,
     )
     return search
+
+
+def _model_of(vectors: VectorStore, settings: StoreSettings) -> "EmbeddingModel | None":
+    """The model that a store's vectors are of, that of the settings if they fit."""
+    held = vectors.held_model()
+    if held is None or _may_be(settings.embedding_model, held[0]):
+        model = open_embeddings(settings)
+        if held is None or model is None or (model.identity, model.dimensions) == held:
+            return model
+    before = _setting_of(held[0])
+    try:
+        model = open_embeddings(settings, before)
+    except DataGettersError:
+        model = None
+    if model is not None and (model.identity, model.dimensions) == held:
+        _LOGGER.warning(
+            "The vectors are of %s, not of %s: questions are asked of the model they are of. Run "
+            "`data-getters reindex --vectors`.",
+            held[0],
+            settings.embedding_model,
+        )
+        return model
+    _LOGGER.warning(
+        "The vectors are of %s, which cannot be had with these settings: words alone are searched. "
+        "Run `data-getters reindex --vectors`.",
+        held[0],
+    )
+    return None
+
+
+def _may_be(setting: str, identity: str) -> bool:
+    """Whether a setting may name the model of an identity, as far as names tell."""
+    return identity.startswith(setting)
+
+
+def _setting_of(identity: str) -> str:
+    """The setting that a model's identity was made from, without what marks its options."""
+    if identity.startswith("wordllama:"):
+        return "wordllama"
+    name = identity.partition("#")[0].partition("@")[0]
+    return re.sub(r"(?<=.):[0-9a-f]{8}$", "", name)
 
 
 def _found(name: str) -> Any:

@@ -8,6 +8,7 @@ error and none can say more than a person may.
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -29,6 +30,17 @@ The embedded index and the highlighter of every store use it."""
 MAX_TERMS: Final = 64
 """Words and phrases of a text beyond this are left out: somebody pasted a page."""
 
+MOST_REPEATED: Final = 3
+"""So often a word counts that a long text says again, as BM25 has it (Robertson and others, "Okapi
+at TREC-3", 1994: query term frequency, saturated): what sentences repeat is what they are about."""
+
+LONG_WORDS: Final = 16
+"""A text with more telling words is long; a shorter one repeats a word for its grammar."""
+
+PROSE_WORDS: Final = 8
+"""A text with more telling words than this beside its quotations is prose, which quotes what others
+say; in a shorter one a quotation is a demand."""
+
 # Letters, digits and, for scripts that write them apart, the marks that belong to a letter.
 _LETTER = r"(?:[^\W_]|[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u109f])"
 _PART: Final = re.compile(f"{_LETTER}+")
@@ -48,11 +60,13 @@ class TextQuery:
         words: Each may match.
         identifiers: Each may match, its parts side by side and in order.
         quoted: Each must match, its parts side by side and in order.
+        repeated: Words again that the text says again, so that they count more.
     """
 
     words: tuple[str, ...] = ()
     identifiers: tuple[str, ...] = ()
     quoted: tuple[str, ...] = ()
+    repeated: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.words or self.identifiers or self.quoted)
@@ -61,7 +75,8 @@ class TextQuery:
 def analyze(text: str) -> TextQuery:
     """Reads a search text. Any text is valid; one without words gives an empty query.
 
-    English stop words are left out unless the text has nothing else.
+    English stop words are left out unless the text has nothing else. What stands in quotation marks
+    must be found, unless the text is prose (see `PROSE_WORDS`): there it may.
     """
     text = unicodedata.normalize("NFC", text).lower()
     quoted: dict[str, None] = {}
@@ -73,21 +88,27 @@ def analyze(text: str) -> TextQuery:
         return " "
 
     rest = _QUOTED.sub(take, text)
-    words: dict[str, None] = {}
+    words: Counter[str] = Counter()
     identifiers: dict[str, None] = {}
     for piece in _pieces(rest):
         parts = _PART.findall(piece)
         if len(parts) > 1 and _IDENTIFIER.search(piece):
             identifiers[" ".join(parts)] = None
         else:
-            words.update(dict.fromkeys(parts))
+            words.update(parts)
     telling = [word for word in words if word not in STOP_WORDS]
     if not telling and not identifiers and not quoted:
         telling = list(words)
+    if len(telling) > PROSE_WORDS:
+        identifiers = quoted | identifiers
+        quoted = {}
     phrases = list(quoted)[:MAX_TERMS]
     names = list(identifiers)[: MAX_TERMS - len(phrases)]
     left = MAX_TERMS - len(phrases) - len(names)
-    return TextQuery(tuple(telling[:left]), tuple(names), tuple(phrases))
+    kept = telling[:left]
+    most = MOST_REPEATED if len(telling) > LONG_WORDS else 1
+    again = (word for word in kept for _ in range(min(words[word], most) - 1))
+    return TextQuery(tuple(kept), tuple(names), tuple(phrases), tuple(again))
 
 
 def to_fts5(query: TextQuery) -> str | None:
@@ -98,7 +119,7 @@ def to_fts5(query: TextQuery) -> str | None:
     if not query:
         return None
     quoted = [f'"{phrase}"' for phrase in query.quoted]
-    optional = [f'"{term}"' for term in (*query.identifiers, *query.words)]
+    optional = [f'"{term}"' for term in (*query.identifiers, *query.words, *query.repeated)]
     if not quoted:
         return " OR ".join(optional)
     required = " AND ".join(quoted)

@@ -10,6 +10,7 @@ embedding_model = "ollama:nomic-embed-text"
 ```
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,14 +141,48 @@ class StoreSettings(Settings):
         default="wordllama",
         min_length=1,
         description="wordllama, none, fastembed:<model>, sentence-transformers:<name or folder>, "
-        "openai:<model>, ollama:<model> or python:<module>:<attribute>.",
+        "openai:<model>, ollama:<model>, cohere:<model>, mistral:<model>, google:<model>, "
+        "voyage:<model>, bedrock:<model>, huggingface:<model>, langchain:<module>:<class> or "
+        "python:<module>:<attribute>.",
     )
     embedding_url: str | None = Field(
         default=None,
         description="Base URL of the embedding server, where it is not the usual one.",
     )
     embedding_api_key: SecretStr | None = Field(
-        default=None, description="Key of the embedding server; OPENAI_API_KEY where not given."
+        default=None,
+        description="Key of the embedding model's vendor; where not given its own variable "
+        "(OPENAI_API_KEY, COHERE_API_KEY ...).",
+    )
+    embedding_options: dict[str, Any] = Field(
+        default_factory=dict,
+        repr=False,
+        description="Keyword arguments of the model's class, or fields of each request, as JSON: "
+        '{"dimensions": 512}. A secret among them (by its name) stays out of logs and errors.',
+    )
+    embedding_batch: Annotated[int, Field(ge=1, le=2_048), Unit("texts")] = Field(
+        default=256, description="Texts of one request to an embedding model elsewhere."
+    )
+    embedding_batch_tokens: Annotated[int, Field(ge=100), Unit("tokens")] = Field(
+        default=100_000, description="Tokens of one request, by estimate."
+    )
+    embedding_text_tokens: Annotated[int, Field(ge=16), Unit("tokens")] | None = Field(
+        default=None,
+        description="Tokens of one text, by estimate; a longer one is split, and its vector is the "
+        "mean of its parts'. Not given: a text is split when the model says that it is too long.",
+    )
+    embedding_concurrency: Annotated[int, Field(ge=1, le=64), Unit("requests")] = Field(
+        default=2, description="Requests to an embedding model elsewhere at the same time."
+    )
+    embedding_price: Annotated[float, Field(ge=0)] | None = Field(
+        default=None,
+        description="What a million tokens cost, in the currency of your bill: for the estimate "
+        "before vectors are built anew.",
+    )
+    embedding_cache_bytes: Annotated[int, Field(ge=1 << 20), Unit("bytes")] = Field(
+        default=1 << 30,
+        description="Bound of the cache of vectors in the ledger. If it holds all of them, a "
+        "change of the model goes on where it was stopped.",
     )
     fusion: str = Field(
         default="",
@@ -201,6 +236,7 @@ class StoreSettings(Settings):
         """Every secret of these settings, for whoever keeps them out of logs and errors."""
         held = (self.elasticsearch_password, self.elasticsearch_api_key, self.embedding_api_key)
         secrets = [secret.get_secret_value() for secret in held if secret is not None]
+        secrets += secret_options(self.embedding_options)
         for address in (self.document_index, self.vector_store, self.ledger, self.raw):
             if "://" in address:
                 secrets += secrets_of(address)
@@ -250,6 +286,19 @@ class StoreSettings(Settings):
         if self.chunk_overlap * 2 > self.chunk_characters:
             raise ValueError("chunk_overlap is more than half of chunk_characters")
         return self
+
+
+_SECRET_OPTION: Final = re.compile(r"key|token|secret|password|credential", re.I)
+
+
+def is_secret_option(name: str) -> bool:
+    """Whether an option of a model is a secret, by its name."""
+    return bool(_SECRET_OPTION.search(name))
+
+
+def secret_options(options: Mapping[str, Any]) -> list[str]:
+    """The values of a model's options that are secrets."""
+    return [str(value) for name, value in options.items() if value and is_secret_option(name)]
 
 
 def secrets_of(address: str) -> list[str]:

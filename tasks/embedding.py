@@ -1,5 +1,6 @@
 """Embedding the chunks of documents, each text once."""
 
+import logging
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from stores.ledger.ledger import Ledger
 
 _REMEMBERED_BATCHES: Final = 4
 """Batches between this thread and the ledger: one waiting, one being written, and some to spare."""
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 _PLAIN_TEXT: Final = "text"
 """What every model can embed."""
@@ -45,6 +48,7 @@ class Embedder:
     def __init__(self, model: EmbeddingModel, ledger: Ledger) -> None:
         self.model = model
         self._ledger = ledger
+        self._told = False
         # Of the batches that may not be in the ledger yet.
         self._recent: deque[Mapping[str, bytes]] = deque(maxlen=_REMEMBERED_BATCHES)
 
@@ -70,8 +74,25 @@ class Embedder:
         embedded = Embedded()
         if missing:
             self._embed(missing, embedded)
+            self._tell_of_split()
             self._recent.append(embedded.made)
         return embedded
+
+    def _tell_of_split(self) -> None:
+        if self.model.split_texts and not self._told:
+            self._told = True
+            _LOGGER.warning(
+                "Texts are longer than %s takes: they are split, and their vectors are the means "
+                "of their parts'. Smaller chunks serve better "
+                "(DATA_GETTERS_STORES__CHUNK_CHARACTERS).",
+                self.model.identity,
+            )
+
+    def missing(self, documents: Iterable[ChunkedDocument]) -> list[str]:
+        """The texts of chunks that the cache has no vector of, each once."""
+        texts = {c.text_hash: c.embedded_text for item in documents for c in item.chunks}
+        cached = self._cached(list(texts)) if texts else {}
+        return [text for text_hash, text in texts.items() if text_hash not in cached]
 
     def _cached(self, hashes: list[str]) -> dict[str, bytes]:
         found = self._ledger.cached_vectors(self.model.identity, hashes)

@@ -1,9 +1,8 @@
 """Building indices and vectors anew, with the mapping, the chunks and the model of today."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
@@ -13,26 +12,18 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 from pydantic import BaseModel, ConfigDict, Field
 
-from documents.errors import ConfigurationError, DataGettersError
+from documents.errors import DataGettersError
 from exporters.redaction import redact_all_logs, redactor
-from processing.chunking import chunk_documents
-from stores.ledger.ledger import Ledger
-from stores.opening import (
-    open_document_index,
-    open_embeddings,
-    open_reindexers,
-    open_vector_store,
-)
+from stores.opening import open_reindexers
 from stores.settings import StoreSettings, load_store_settings
-from tasks.embedding import Embedder
+from tasks.new_vectors import build_vectors
 from tasks.reporting import ReindexEnded, ReindexFailed, ReindexProgressed, tell
-from tasks.session import sync_lease_name
+from tasks.stores import open_ledger
 
 if TYPE_CHECKING:
     from stores.elasticsearch.reindex import IndexState, Reindexer
 
 LEASE: Final = "reindex"
-_DOCUMENTS_AT_ONCE: Final = 500
 
 
 class ReindexRequest(BaseModel):
@@ -61,7 +52,8 @@ class ReindexResult:
         built: Alias, index of before, new index and number of documents of each.
         current: Indices that were left as they are.
         vectors: Documents whose vectors were built anew; None where that was not asked.
-        refused: Documents the vector store refused, with the reason.
+        refused: Documents without vectors, with the reason.
+        split: Texts that were longer than the model takes, and were split.
         dropped: Indices of before that were deleted.
     """
 
@@ -69,6 +61,7 @@ class ReindexResult:
     current: list[str] = field(default_factory=list)
     vectors: int | None = None
     refused: dict[str, str] = field(default_factory=dict)
+    split: int = 0
     dropped: list[str] = field(default_factory=list)
 
     @property
@@ -79,6 +72,8 @@ class ReindexResult:
             parts.append(f"{len(self.built)} indices were built anew.")
         if self.vectors is not None:
             parts.append(f"The vectors of {self.vectors:,} documents were built anew.")
+        if self.split:
+            parts.append(f"{self.split:,} texts were longer than the model takes and were split.")
         if self.refused:
             parts.append(f"{len(self.refused)} documents were refused.")
         if self.dropped:
@@ -120,14 +115,16 @@ def reindex_stores(request: ReindexRequest, settings: StoreSettings | None = Non
     settings = settings or load_store_settings()
     redactor.register(*settings.secrets())
     result = ReindexResult()
-    ledger = Ledger.open(settings.ledger or settings.embedded_file)
+    ledger = open_ledger(settings)
     try:
         with ledger.lease(LEASE, run_id=request.run_id):
             with _reindexers(settings) as reindexers:
                 for reindexer in reindexers:
                     _reindex(reindexer, request, result)
             if request.vectors:
-                _rebuild_vectors(settings, ledger, request, result)
+                result.vectors, result.refused, result.split = build_vectors(
+                    settings, ledger, request.run_id
+                )
             if request.drop_old:
                 with _reindexers(settings) as reindexers:
                     for reindexer in reindexers:
@@ -166,49 +163,6 @@ def _reindex(reindexer: "Reindexer", request: ReindexRequest, result: ReindexRes
                 "documents": done.documents,
             }
         )
-
-
-def _rebuild_vectors(
-    settings: StoreSettings, ledger: Ledger, request: ReindexRequest, result: ReindexResult
-) -> None:
-    """Writes the vectors of all documents anew; no sync may run meanwhile."""
-    model = open_embeddings(settings)
-    if model is None:
-        raise ConfigurationError(
-            "No embedding model is set, so there are no vectors to build.",
-            hint="Set DATA_GETTERS_STORES__EMBEDDING_MODEL.",
-        )
-    index, vectors = open_document_index(settings), open_vector_store(settings)
-    embedder = Embedder(model, ledger)
-    done = 0
-    try:
-        with ExitStack() as held:
-            for connection in ledger.connections():
-                name = sync_lease_name(connection.source, connection.connection)
-                held.enter_context(ledger.lease(name, run_id=request.run_id))
-            index.maintain()
-            total = index.count()
-            with vectors.rebuilding(model.identity, model.dimensions) as fresh:
-                documents = index.iterate()
-                while page := list(islice(documents, _DOCUMENTS_AT_ONCE)):
-                    chunked = list(
-                        chunk_documents(
-                            page,
-                            chunk_characters=settings.chunk_characters,
-                            overlap_characters=settings.chunk_overlap,
-                        )
-                    )
-                    embedded = embedder.embed(chunked)
-                    if embedded.made:
-                        ledger.cache_vectors(model.identity, embedded.made)
-                    refused = fresh.write(chunked)
-                    result.refused |= {refusal.document_id: refusal.reason for refusal in refused}
-                    done += len(page)
-                    tell(ReindexProgressed("vectors", done, total))
-    finally:
-        index.close()
-        vectors.close()
-    result.vectors = done - len(result.refused)
 
 
 @contextmanager

@@ -85,7 +85,7 @@ def open_stores(settings: StoreSettings | None = None) -> Stores:
     settings = settings or load_store_settings()
     redactor.register(*settings.secrets())
     embeddings = open_embeddings(settings)
-    ledger = Ledger.open(settings.ledger or settings.embedded_file)
+    ledger = open_ledger(settings)
     index = open_document_index(settings)
     vectors = open_vector_store(settings) if embeddings is not None else None
     if vectors is not None and embeddings is not None:
@@ -254,7 +254,9 @@ def open_ledger(settings: StoreSettings | None = None) -> Ledger:
         StoreError: It cannot be opened.
     """
     settings = settings or load_store_settings()
-    return Ledger.open(settings.ledger or settings.embedded_file)
+    return Ledger.open(
+        settings.ledger or settings.embedded_file, cache_bytes=settings.embedding_cache_bytes
+    )
 
 
 def open_raw(settings: StoreSettings | None = None) -> RawStore:

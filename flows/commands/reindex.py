@@ -1,5 +1,6 @@
 """`data-getters reindex`."""
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 @click.option("--all", "everything", is_flag=True, help="Also indices that are up to date.")
 @click.option("--vectors", is_flag=True, help="Cut into chunks and embed anew.")
 @click.option("--drop-old", is_flag=True, help="Delete the indices of before afterwards.")
+@click.option("--estimate", is_flag=True, help="Only say what --vectors would take and cost.")
+@click.option("--yes", is_flag=True, help="Do not ask before texts are embedded.")
 @click.option("--list", "list_only", is_flag=True, help="Only show the indices there are.")
 @common_options
 @click.pass_context
@@ -32,6 +35,8 @@ def command(
     everything: bool,
     vectors: bool,
     drop_old: bool,
+    estimate: bool,
+    yes: bool,
     list_only: bool,
     as_json: bool,
 ) -> int:
@@ -39,10 +44,16 @@ def command(
 
     The new index is built beside the old one and takes its place in one step; searches answer all
     the while, and syncs go on. The old index is kept until --drop-old. With --vectors the vectors
-    are built anew, after a change of embedding model or chunk size; syncs wait meanwhile.
+    are built anew, after a change of embedding model or chunk size: texts are embedded while syncs
+    go on, then syncs wait until the vectors are written. One that is stopped goes on where it was.
     """
     if list_only:
         return _list(as_json)
+    if estimate:
+        return _estimate(as_json)
+    if vectors and not yes and not as_json and sys.stdin.isatty() and not _wanted():
+        notes().print("Nothing was embedded.")
+        return DONE
     watcher = _Watcher(shown=not as_json)
     with watcher, quiet_prefect(verbose=ctx.ensure_object(Invocation).verbose):
         from flows.reindex import reindex  # noqa: PLC0415 (imports Prefect)
@@ -63,6 +74,7 @@ def command(
                 "current": result.current,
                 "vectors": result.vectors,
                 "refused": result.refused,
+                "split": result.split,
                 "dropped": result.dropped,
             }
         )
@@ -78,6 +90,30 @@ def command(
         if result.built and not drop_old:
             output().print("The indices of before are kept; --drop-old deletes them.")
     return PARTLY_FAILED if result.refused else DONE
+
+
+def _estimate(as_json: bool) -> int:
+    from dataclasses import asdict  # noqa: PLC0415 (not needed by --help)
+
+    from tasks.new_vectors import estimate_vectors  # noqa: PLC0415 (stores, 0.5 s)
+
+    with notes().status("Counting …"):
+        estimate = estimate_vectors()
+    if as_json:
+        print_json(asdict(estimate))
+    else:
+        output().print(estimate.sentence)
+    return DONE
+
+
+def _wanted() -> bool:
+    """Whether the person at the terminal wants what the estimate says."""
+    from tasks.new_vectors import estimate_vectors  # noqa: PLC0415 (stores, 0.5 s)
+
+    with notes().status("Counting …"):
+        estimate = estimate_vectors()
+    notes().print(estimate.sentence)
+    return not estimate.texts or click.confirm("Embed them?", err=True, default=True)
 
 
 class _Watcher:

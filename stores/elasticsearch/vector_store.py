@@ -192,6 +192,11 @@ class ElasticsearchVectorStore(VectorStore):
             key=lambda hit: (-hit.score, hit.document_id, hit.ordinal),
         )
 
+    def held_model(self) -> tuple[str, int] | None:
+        """See `VectorStore.held_model`."""
+        current = self._indices.current(self._alias)
+        return None if current is None else _stored_model(current)
+
     @contextmanager
     def rebuilding(self, model: str, dimensions: int) -> "Iterator[VectorStore]":
         """A store to write all vectors to anew; it takes this one's place when the block ends.

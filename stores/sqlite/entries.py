@@ -33,6 +33,11 @@ class EntryTable:
         self.name = f"{prefix}_entry"
         self._prefix = prefix
 
+    def tables(self) -> list[str]:
+        """The names of the tables."""
+        names = ("scope", "author", "access_set", "access_member", "entry")
+        return [f"{self._prefix}_{name}" for name in names]
+
     def statements(self) -> list[str]:
         """What makes the tables."""
         p = self._prefix

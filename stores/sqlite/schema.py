@@ -28,6 +28,11 @@ class Schema:
     steps: Sequence[Sequence[str]]
 
     @property
+    def meta(self) -> str:
+        """The table of what a store says of itself."""
+        return f"{self.prefix}_meta"
+
+    @property
     def version(self) -> int:
         """The version this code reads and writes."""
         return len(self.steps)

@@ -4,6 +4,8 @@ A chunk is a row with its place in the document's text (see `stores.sqlite.chunk
 a table of sqlite-vec (see `stores.sqlite.vector_table`), both under one number.
 """
 
+# ruff: noqa: S608 -- the names of tables are put together from constants, never from data
+
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +20,7 @@ from stores.base import ChunkHit, SearchFilter, VectorStore, WriteFailure
 from stores.entries import Entry, checked_updates, entry_of, identifier_of, storable_ids
 from stores.errors import EmbeddingMismatchError, StoreError
 from stores.sqlite.chunks import ChunkTable
-from stores.sqlite.database import EmbeddedDatabase
+from stores.sqlite.database import EmbeddedDatabase, rows
 from stores.sqlite.entries import EntryTable
 from stores.sqlite.filters import condition_of
 from stores.sqlite.nearest import Nearest
@@ -30,11 +32,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _PREFIX: Final = "vectors"
-_ENTRIES: Final = EntryTable(_PREFIX)
-_CHUNKS: Final = ChunkTable(_PREFIX)
-_SCHEMA: Final = Schema(
-    _PREFIX, [[*_ENTRIES.statements(), *_CHUNKS.statements()], _ENTRIES.second_statements()]
-)
+_BUILDING: Final = "vectors_new"
+"""Before the names of tables that are to take the place of the others."""
 
 
 class _Model(NamedTuple):
@@ -49,11 +48,25 @@ class SqliteVectorStore(VectorStore):
 
     Safe to use from several threads and processes. Writes inside `EmbeddedDatabase.transaction()`
     of the same file join it.
+
+    Args:
+        database: The file.
+        prefix: What the names of its tables begin with.
     """
 
-    def __init__(self, database: EmbeddedDatabase | Path | str) -> None:
+    def __init__(self, database: EmbeddedDatabase | Path | str, *, prefix: str = _PREFIX) -> None:
         self._database = (
             database if isinstance(database, EmbeddedDatabase) else EmbeddedDatabase.open(database)
+        )
+        self._prefix = prefix
+        self._entries = EntryTable(prefix)
+        self._chunks = ChunkTable(prefix)
+        self._schema = Schema(
+            prefix,
+            [
+                [*self._entries.statements(), *self._chunks.statements()],
+                self._entries.second_statements(),
+            ],
         )
         self._model: _Model | None = None
 
@@ -71,7 +84,7 @@ class SqliteVectorStore(VectorStore):
             )
         wanted = _Model(model, dimensions)
         with self._database.read() as reader:
-            if _SCHEMA.readable(reader, self._database):
+            if self._schema.readable(reader, self._database):
                 self._check(reader, wanted)
         self._model = wanted
 
@@ -102,12 +115,12 @@ class SqliteVectorStore(VectorStore):
             kept = [d for d in documents if d.document.id in batch.keys() - broken]
             return failures + self.write(kept)
         with self._database.transaction() as writer:
-            _SCHEMA.prepare(writer, self._database)
+            self._schema.prepare(writer, self._database)
             self._claim(writer, model)
-            known, new = _ENTRIES.write(writer, {i: entry for i, (entry, _) in batch.items()})
-            held = _CHUNKS.held_by(writer, known.values())
+            known, new = self._entries.write(writer, {i: entry for i, (entry, _) in batch.items()})
+            held = self._chunks.held_by(writer, known.values())
             rids = known | new
-            _CHUNKS.replace(
+            self._chunks.replace(
                 writer,
                 [(rids[i], chunks, held.get(rids[i], ())) for i, (_, chunks) in batch.items()],
                 far_out(vectors),
@@ -125,9 +138,9 @@ class SqliteVectorStore(VectorStore):
                 failures.append(WriteFailure(document.id or "", f"cannot be stored: {error}"))
         if entries:
             with self._database.transaction() as writer:
-                _SCHEMA.prepare(writer, self._database)
-                stored = _ENTRIES.rids(writer, entries)
-                _ENTRIES.write(writer, {i: entries[i] for i in stored})
+                self._schema.prepare(writer, self._database)
+                stored = self._entries.rids(writer, entries)
+                self._entries.write(writer, {i: entries[i] for i in stored})
         return failures
 
     def update_access(self, access: Mapping[str, Sequence[str]]) -> list[WriteFailure]:
@@ -135,8 +148,8 @@ class SqliteVectorStore(VectorStore):
         wanted, failures = checked_updates(access)
         if wanted:
             with self._database.transaction() as writer:
-                _SCHEMA.prepare(writer, self._database)
-                _ENTRIES.update_access(writer, wanted)
+                self._schema.prepare(writer, self._database)
+                self._entries.update_access(writer, wanted)
         return failures
 
     def delete(self, document_ids: Sequence[str]) -> None:
@@ -145,34 +158,88 @@ class SqliteVectorStore(VectorStore):
         if not ids:
             return
         with self._database.transaction() as writer:
-            _SCHEMA.prepare(writer, self._database)
-            rids = list(_ENTRIES.rids(writer, ids).values())
-            held = _CHUNKS.held_by(writer, rids).values()
-            _CHUNKS.delete(writer, [chunk for chunks in held for chunk in chunks])
-            _ENTRIES.delete(writer, rids)
+            self._schema.prepare(writer, self._database)
+            rids = list(self._entries.rids(writer, ids).values())
+            held = self._chunks.held_by(writer, rids).values()
+            self._chunks.delete(writer, [chunk for chunks in held for chunk in chunks])
+            self._entries.delete(writer, rids)
 
     def clear(self) -> None:
         """See `VectorStore.clear`."""
         with self._database.transaction() as writer:
-            _SCHEMA.prepare(writer, self._database)
-            _CHUNKS.clear(writer)
-            _ENTRIES.clear(writer)
+            self._schema.prepare(writer, self._database)
+            self._chunks.clear(writer)
+            self._entries.clear(writer)
             for key in _Model._fields:
-                _SCHEMA.set(writer, key, None)
+                self._schema.set(writer, key, None)
+
+    def held_model(self) -> tuple[str, int] | None:
+        """See `VectorStore.held_model`."""
+        with self._database.read() as reader:
+            if not self._schema.readable(reader, self._database) or not self._chunks.any(reader):
+                return None
+            return self._stored_model(reader)
 
     @contextmanager
     def rebuilding(self, model: str, dimensions: int) -> Iterator[VectorStore]:
-        """See `VectorStore.rebuilding`. In place: meanwhile a search finds what is written yet."""
-        self.clear()
-        self.bind(model, dimensions)
-        yield self
+        """See `VectorStore.rebuilding`. In tables beside these, which are read all the while.
+
+        They take the place of these in one transaction, about a second for 100,000 chunks. What a
+        rebuild that was killed left behind is dropped by the next one.
+        """
+        fresh = SqliteVectorStore(self._database, prefix=_BUILDING)
+        with self._database.transaction() as writer:
+            fresh._drop(writer)
+        try:
+            fresh.bind(model, dimensions)
+            yield fresh
+            with self._database.transaction() as writer:
+                fresh._schema.prepare(writer, self._database)
+                self._take(writer, fresh)
+        except BaseException:
+            with self._database.transaction() as writer:
+                fresh._drop(writer)
+            raise
+        self._model = _Model(model, dimensions)
+
+    def _drop(self, writer: apsw.Connection) -> None:
+        self._chunks.vectors.drop(writer)
+        for name in self._tables(writer):
+            rows(writer, f"DROP TABLE {name}")
+
+    def _tables(self, connection: apsw.Connection) -> list[str]:
+        """Its tables that are there, but that of the vectors."""
+        names = (*self._entries.tables(), self._chunks.name, self._schema.meta)
+        found = rows(connection, "SELECT name FROM sqlite_schema WHERE type = 'table'")
+        return [name for name in names if (name,) in found]
+
+    def _take(self, writer: apsw.Connection, fresh: "SqliteVectorStore") -> None:
+        """Makes the tables of another store this one's own, instead of those it has."""
+        self._drop(writer)
+        model = fresh._stored_model(writer)
+        if model is not None:
+            # vec0 cannot be renamed: the tables behind it keep their names (0.1.9).
+            self._chunks.vectors.create(writer, model.dimensions)
+            rows(
+                writer,
+                f"INSERT INTO {self._chunks.vectors.name} (rowid, embedding) "
+                f"SELECT rowid, embedding FROM {fresh._chunks.vectors.name}",
+            )
+            fresh._chunks.vectors.drop(writer)
+        for name in fresh._tables(writer):
+            rows(writer, f"ALTER TABLE {name} RENAME TO {name.replace(_BUILDING, self._prefix)}")
+        for statement in (*self._entries.statements(), *self._chunks.statements()):
+            if statement.startswith("CREATE INDEX "):  # they keep their names as well
+                name = statement.split()[2]
+                rows(writer, f"DROP INDEX {name.replace(self._prefix, _BUILDING)}")
+                rows(writer, statement)
 
     def count(self) -> int:
         """See `VectorStore.count`."""
         with self._database.read() as reader:
-            if not _SCHEMA.readable(reader, self._database):
+            if not self._schema.readable(reader, self._database):
                 return 0
-            return _CHUNKS.count(reader)
+            return self._chunks.count(reader)
 
     def search(
         self, vector: "NDArray[np.float32]", *, limit: int, where: SearchFilter | None = None
@@ -191,14 +258,14 @@ class SqliteVectorStore(VectorStore):
         unit = unit_vectors(question)[0]
         if limit <= 0 or not np.isfinite(unit).all():
             return []  # a text without any known word has no direction, and no neighbours
-        condition = condition_of(_PREFIX, where)
+        condition = condition_of(self._prefix, where)
         with self._database.snapshot() as reader:
-            if not _SCHEMA.readable(reader, self._database):
+            if not self._schema.readable(reader, self._database):
                 return []
             self._check(reader, model)
-            if _stored_model(reader) != model:
+            if self._stored_model(reader) != model:
                 return []
-            return Nearest(_PREFIX, reader).search(unit, condition, limit)
+            return Nearest(self._prefix, reader).search(unit, condition, limit)
 
     def maintain(self) -> None:
         """See `VectorStore.maintain`. Closes the gaps that deletes have left among the vectors.
@@ -207,10 +274,10 @@ class SqliteVectorStore(VectorStore):
         less than a tenth of all places is empty.
         """
         with self._database.transaction() as writer:
-            _SCHEMA.prepare(writer, self._database)
-            _ENTRIES.forget_unused(writer)
-            if _stored_model(writer) is not None:
-                _CHUNKS.vectors.close_gaps(writer)
+            self._schema.prepare(writer, self._database)
+            self._entries.forget_unused(writer)
+            if self._stored_model(writer) is not None:
+                self._chunks.vectors.close_gaps(writer)
 
     def close(self) -> None:
         """Closes the file, for every store in it. Harmless when called twice."""
@@ -222,29 +289,29 @@ class SqliteVectorStore(VectorStore):
         return self._model
 
     def _check(self, connection: apsw.Connection, wanted: _Model) -> None:
-        stored = _stored_model(connection)
-        if stored in (None, wanted) or not _CHUNKS.any(connection):
+        stored = self._stored_model(connection)
+        if stored in (None, wanted) or not self._chunks.any(connection):
             return
         raise EmbeddingMismatchError(
             f"The store {self._database.path} holds vectors of {stored.model} "
             f"({stored.dimensions} dimensions), not of {wanted.model} ({wanted.dimensions}).",
-            hint="Choose the model the store was made with, or build the vectors anew (reindex).",
+            hint="Choose the model the store was made with, or build the vectors anew "
+            "(`data-getters reindex --vectors`).",
         )
 
     def _claim(self, writer: apsw.Connection, model: _Model) -> None:
         """Makes sure that the table of vectors is the model's."""
-        if _stored_model(writer) != model:
+        if self._stored_model(writer) != model:
             self._check(writer, model)
-            _CHUNKS.vectors.create(writer, model.dimensions)
+            self._chunks.vectors.create(writer, model.dimensions)
             for key, value in model._asdict().items():
-                _SCHEMA.set(writer, key, value)
+                self._schema.set(writer, key, value)
 
-
-def _stored_model(connection: apsw.Connection) -> _Model | None:
-    name, dimensions = (_SCHEMA.get(connection, key) for key in _Model._fields)
-    if not isinstance(name, str) or not isinstance(dimensions, int):
-        return None
-    return _Model(name, dimensions)
+    def _stored_model(self, connection: apsw.Connection) -> _Model | None:
+        name, dimensions = (self._schema.get(connection, key) for key in _Model._fields)
+        if not isinstance(name, str) or not isinstance(dimensions, int):
+            return None
+        return _Model(name, dimensions)
 
 
 def _wrong_dimensions(model: _Model, found: int) -> EmbeddingMismatchError:

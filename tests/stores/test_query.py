@@ -5,7 +5,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stores.query import MAX_TERMS, STOP_WORDS, TOKENIZER, TextQuery, analyze, to_fts5
+from stores.query import (
+    LONG_WORDS,
+    MAX_TERMS,
+    MOST_REPEATED,
+    PROSE_WORDS,
+    STOP_WORDS,
+    TOKENIZER,
+    TextQuery,
+    analyze,
+    to_fts5,
+)
 
 
 class TestWords:
@@ -32,7 +42,15 @@ class TestWords:
     def test_a_pasted_page_is_cut(self) -> None:
         query = analyze(" ".join(f"word{i}x a-{i}" for i in range(500)) + ' "a b" "c d"')
         assert len(query.words) + len(query.identifiers) + len(query.quoted) == MAX_TERMS
-        assert query.quoted == ("a b", "c d")
+        assert query.identifiers[:2] == ("a b", "c d")
+
+    def test_what_a_long_text_repeats_counts_more(self) -> None:
+        told = " ".join(f"w{i}" for i in range(LONG_WORDS))
+        query = analyze(f"{told} budget. A budget is a BUDGET, and the budget w1")
+        assert query.words.count("budget") == 1
+        assert sorted(query.repeated) == ["budget", "budget", "w1"]
+        assert (to_fts5(query) or "").count('"budget"') == MOST_REPEATED
+        assert analyze("the budget of the budget").repeated == ()
 
     def test_no_stop_word_carries_a_meaning_of_its_own(self) -> None:
         assert not STOP_WORDS & {"down", "up", "off", "over", "new", "not found", "out"}
@@ -86,6 +104,12 @@ class TestPhrases:
     def test_phrases_are_required_and_words_are_not(self) -> None:
         expression = to_fts5(analyze('"release date" budget PROJ-1'))
         assert expression == '("release date") AND ("release date" OR "proj 1" OR "budget")'
+
+    def test_prose_may_quote_what_is_in_no_document(self) -> None:
+        words = " ".join(f"w{i}" for i in range(PROSE_WORDS))
+        assert analyze(f'{words} "release date"').quoted == ("release date",)
+        prose = analyze(f'{words} more "release date"')
+        assert (prose.quoted, prose.identifiers) == ((), ("release date",))
 
     def test_an_empty_query_has_no_expression(self) -> None:
         assert to_fts5(analyze("?!")) is None
