@@ -1,5 +1,6 @@
 """What `data-getters search` shows: results, and a page where there are none."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -27,6 +28,9 @@ _RELATIONS: Final = {
     "after": "after",
     "part": "with it",
 }
+_PREFIXES: Final = re.compile(r"^(?:(?:re|fw|fwd)\s*:\s*)+", re.IGNORECASE)
+"""What mail programs put before the subject of an answer."""
+
 _GIST_CHARACTERS: Final = 400
 _SAME_CHARACTERS: Final = 20
 """A text in which so much of the title stands says the title itself."""
@@ -121,7 +125,7 @@ def show_found(asked: Asked, found: Found) -> None:
             console.print()
         _show_result(console, number, result)
         for neighbour in around:
-            _show_neighbour(console, number, neighbour)
+            _show_neighbour(console, number, neighbour, beside=_title(result.document))
     last = first + len(found.results) - 1
     parts = []
     if found.more or asked.page > 1:
@@ -164,7 +168,9 @@ def _show_result(console: "Console", number: int, result: "SearchResult") -> Non
         console.print(f"{indent}[blue]{escape(result.url)}[/]", soft_wrap=True)
 
 
-def _show_neighbour(console: "Console", number: int, neighbour: "Neighbour") -> None:
+def _show_neighbour(
+    console: "Console", number: int, neighbour: "Neighbour", *, beside: str
+) -> None:
     from rich.text import Text  # noqa: PLC0415 (only when something is shown)
 
     metadata = neighbour.document.metadata
@@ -173,16 +179,23 @@ def _show_neighbour(console: "Console", number: int, neighbour: "Neighbour") -> 
     author = (metadata.get("author") or {}).get("name")
     day = (metadata.get("created_at") or "")[:16].replace("T", " ")
     line.append(" · ".join(part for part in (day, author) if part) + "  ", style="dim")
-    line.append(_gist(neighbour.document))
+    line.append(_gist(neighbour.document, beside))
     console.print(line, no_wrap=True, overflow="ellipsis")
 
 
-def _gist(document: Any) -> str:
-    """The title of a document and its beginning, without saying either twice."""
+def _gist(document: Any, beside: str) -> str:
+    """The title of a document and its beginning; without what was said already.
+
+    Args:
+        document: What stands beside a result.
+        beside: The title of that result: mails of a conversation have all the same.
+    """
     from flows.snippets import plain  # noqa: PLC0415 (only when something is shown)
 
     title = _title(document)
     text, _ = plain(" ".join(document.page_content[:_GIST_CHARACTERS].split()))
+    if text and _PREFIXES.sub("", title) == _PREFIXES.sub("", beside):
+        return text
     begin = text.find(title[:_SAME_CHARACTERS].rstrip("…"))
     return text[begin:] if begin >= 0 else f"{title}: {text}" if text else title
 

@@ -61,7 +61,8 @@ def entry_of(document: Document) -> Entry:
     metadata = document.metadata
     container = _mapping(metadata, "container")
     author = _mapping(metadata, "author")
-    created = _microseconds(metadata, "created_at")
+    told, updated = metadata.get("created_at"), metadata.get("updated_at")
+    created = _microseconds(told, "created_at")
     try:
         return Entry(
             _scope(
@@ -73,7 +74,7 @@ def entry_of(document: Document) -> Entry:
             ),
             _author(author.get("id"), author.get("name"), author.get("email")) if author else None,
             created,
-            _microseconds(metadata, "updated_at") if metadata.get("updated_at") else created,
+            created if updated is None or updated == told else _microseconds(updated, "updated_at"),
             access_of(metadata.get("access"), metadata.get("access_hash")),
         )
     except TypeError as error:  # a list or an object where a text belongs
@@ -152,12 +153,11 @@ def to_microseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
-def _microseconds(metadata: Mapping[str, Any], field: str) -> int | None:
-    told = metadata.get(field)
+def _microseconds(told: object, field: str) -> int | None:
     if told is None:
         return None
     try:
-        return (parse_iso(told) - _EPOCH) // _MICROSECOND
+        return (parse_iso(told) - _EPOCH) // _MICROSECOND  # type: ignore[arg-type]
     except (TypeError, ValueError):
         raise ValueError(f"{field} is not an ISO 8601 time: {told!r}") from None
 

@@ -302,8 +302,9 @@ def _row_of(document: Document) -> _Row:
     encoded = metadata_json(kept)
     entry = entry_of(document)
     title, names = title_and_names(document.metadata)
-    kin = tuple(storable(kept.get(field)) or None for field in ("thread_id", "parent_id"))
-    return _Row(entry, (title, storable(document.page_content), names), encoded, (kin[0], kin[1]))
+    thread, parent = kept.get("thread_id"), kept.get("parent_id")
+    kin = (storable(thread) or None, storable(parent) or None)
+    return _Row(entry, (title, storable(document.page_content), names), encoded, kin)
 
 
 def _document_of(

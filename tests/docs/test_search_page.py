@@ -10,10 +10,10 @@ import pytest
 from example_package import ROOT
 
 from documents.metadata import make_document
-from documents.principals import user, workspace
+from documents.principals import PUBLIC, domain, user, workspace
 from flows.cli import cli
 from stores.settings import StoreSettings, load_store_settings
-from tasks.stores import open_stores
+from tasks.stores import open_searcher, open_stores
 
 PAGE = (ROOT / "docs" / "search.md").read_text("utf-8")
 BLOCKS = re.findall(r"^( *)```(\w+)\n(.*?)^ *```$", PAGE, re.MULTILINE | re.DOTALL)
@@ -77,9 +77,15 @@ def _starts(command: list[str]) -> None:
     assert context.params["as_user"] == "ann@acme.example"
 
 
-def test_the_setting_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_setting_makes_several_addresses_one_person(store: None, tmp_path: Path) -> None:
     [code] = [code for _, language, code in BLOCKS if language == "toml"]
     config = tmp_path / "data-getters.toml"
     config.write_text(code)
-    [names] = load_store_settings(config_file=config).identities
-    assert names[0] == "ann@acme.example"
+    with open_searcher(load_store_settings(config_file=config)) as searcher:
+        ann = searcher.person("ann@acme.example")
+        assert workspace("acme") in ann.principals
+        assert "user:jira:5b10ac8d82e05b22cc7d4ef5" in ann.principals
+        assert searcher.principals_of("Ann.Lee@home.example") == ann.principals
+        assert searcher.principals_of("lee@home.example") == {
+            PUBLIC, user("lee@home.example"), domain("home.example"),
+        }  # fmt: skip
