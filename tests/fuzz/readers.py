@@ -152,8 +152,8 @@ _TREE_WORDS: Final = (
 def mail_record(tree: Any, **message: Any) -> RawRecord:
     """A record of a mail with a tree of parts."""
     payload = {
-        "connection": "C1", "access": ["user:ada@a.example"], "mailbox": "ada@a.example",
-        "address": "ada@a.example", "labels": {}, "attachments": [], "bodies": {}, "nested": {},
+        "connection": "C1", "access": ["user:ada@a.example"],
+        "mailbox": {"address": "ada@a.example", "key": "1"}, "labels": {}, "attachments": [], "bodies": {}, "nested": {},
         "message": {"id": "1", "threadId": "1", "labelIds": ["INBOX"], "payload": tree, **message},
     }  # fmt: skip
     return RawRecord(external_id="ada@a.example/1", entity="message", payload=payload)
@@ -333,10 +333,11 @@ _HTML_PIECES: Final = (
     "<font>", "<a href=x>", "<td>", "<svg>", "<select><option>", "<form>", "\u034f", "<head",
 )  # fmt: skip
 _MAIL_PIECES: Final = (
-    "> ", ">", "\n>", "-- \n", "On Mon, Ada wrote:\n", "\n\nOn x wrote:\n> a\n", "@",
-    "From: a\nSent: b\n",    "-----Original Message-----\n", "_" * 31 + "\n", "\n\n", " \n", "Best regards\n", "\t",
-    "a:\n\n", "Am 1.1. schrieb ", "wrote: ", "From: ", "Forwarded message\n", "\n--\n", "On ", "\u3000",
-    "Sent from my iPhone\n", "*From:* a\n", "\r", "Le 1, a \u00e9crit :\n", "\n----\n\nFrom: x\n",
+    "> ", ">", "\n>", "-- \n", "On Mon, Ada wrote:\n", "\n\nOn x wrote:\n> a\n", "@", "On ",
+    "From: a\nSent: b\n", "-----Original Message-----\n", "_" * 31 + "\n", "\n\n", " \n", "\t",
+    "Best regards\n", "a:\n\n", "Am 1.1. schrieb ", "wrote: ", "From: ", "Forwarded message\n",
+    "\n--\n", "\u3000", "Sent from my iPhone\n", "*From:* a\n", "\r", "Le 1, a \u00e9crit :\n",
+    "\n----\n\nFrom: x\n",
 )  # fmt: skip
 _HEADER_PIECES: Final = (
     "=?utf-8?q?", "=?utf-8?b?", "=?utf-8?q?a?= ", "<", "<a@", "<a@b>", '"', "(", "\\", ",", ";",
