@@ -6,8 +6,8 @@
 Needs Atheris, which is no dependency of the project: `pip install atheris` into any environment, or
 with `--target FOLDER` and that folder on PYTHONPATH (`make fuzz` does the second). Each reader
 runs in a process of its own. What must hold: nothing is raised but what the reader declares, no
-input takes longer than 20 s or 2 GB, and every text that comes out can be stored. An input for which
-that does not hold is written to `--keep`, named by what went wrong, and the command ends with 1.
+input takes longer than 20 s or 2 GB, and every text that comes out can be stored. What breaks that
+is written to `--keep`, named by what went wrong, and the command ends with 1.
 What was found and mended is replayed by `make test` (`found.py`).
 """
 

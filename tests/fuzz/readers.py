@@ -153,7 +153,8 @@ def mail_record(tree: Any, **message: Any) -> RawRecord:
     """A record of a mail with a tree of parts."""
     payload = {
         "connection": "C1", "access": ["user:ada@a.example"],
-        "mailbox": {"address": "ada@a.example", "key": "1"}, "labels": {}, "attachments": [], "bodies": {}, "nested": {},
+        "mailbox": {"address": "ada@a.example", "key": "1"}, "labels": {},
+        "attachments": [], "bodies": {}, "nested": {},
         "message": {"id": "1", "threadId": "1", "labelIds": ["INBOX"], "payload": tree, **message},
     }  # fmt: skip
     return RawRecord(external_id="ada@a.example/1", entity="message", payload=payload)
