@@ -153,10 +153,8 @@ class SlackArchive:
         """
         channel = self.conversations[channel_id]
         if channel["kind"] in PRIVATE_KINDS:
-            members = frozenset(
-                member_principal(self._users.get(uid) or {"id": uid})
-                for uid in self._members[channel_id]
-            )
+            users = (self._users.get(uid) or {"id": uid} for uid in self._members[channel_id])
+            members = frozenset(member_principal(u) for u in users if not u.get("deleted"))
             yield MembershipChange(group(SOURCE, channel_id), members, as_of=self.exported_at)
         survey = self._survey(self._folders[channel_id])
         for error in survey.failures:

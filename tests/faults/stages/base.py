@@ -5,10 +5,14 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from random import Random
 from typing import Any, ClassVar, Final, Generic, TypeVar
+
+from langchain_core.documents import Document
 
 from exporters.base import BaseExporter
 from exporters.registry import SourceManifest, source
+from sandbox.faults import Fault
 from sandbox.server import SandboxServer
 
 NOW: Final = 1_795_000_000.0
@@ -68,6 +72,29 @@ class Stage(ABC, Generic[Company, Sandbox]):
     @abstractmethod
     def selection(self) -> Any:
         """What is synced: enough for several checkpoints, little enough for hundreds of runs."""
+
+    @abstractmethod
+    def shuffle_access(self, company: Company, dice: Random) -> None:
+        """Moves who may read what: memberships, privacy, recipients, roles, levels, groups."""
+
+    @abstractmethod
+    def people(self, company: Company) -> list[str]:
+        """The addresses of everybody who may ask, those with least rights too."""
+
+    @abstractmethod
+    def may_read(self, company: Company, person: str, document: Document) -> bool:
+        """Whether the source itself would show a person all that a document holds."""
+
+    def is_promised(self, company: Company, person: str, document: Document) -> bool:
+        """Whether a person who may read a document is promised to find it.
+
+        False for what is closed on purpose; each such case is named where it is told.
+        """
+        return self.may_read(company, person, document)
+
+    @abstractmethod
+    def blindfolds(self) -> list[Fault]:
+        """Calls that tell who may read, each refused for good."""
 
     @property
     def manifest(self) -> SourceManifest:
