@@ -19,6 +19,9 @@ NOW: Final = 1_795_000_000.0
 """When the companies live, in seconds since 1970."""
 
 CLOCK: Final = datetime.fromtimestamp(NOW, UTC)
+CANARY: Final = "canary/7f3a9c+not-to-be-seen"
+"""A credential of no vendor's shape, so that only who knows it can take it out."""
+
 FREE: Final = {"per_minute": 1_000_000, "burst": 100_000}
 """A rate limit that is none."""
 
@@ -95,6 +98,13 @@ class Stage(ABC, Generic[Company, Sandbox]):
     @abstractmethod
     def blindfolds(self) -> list[Fault]:
         """Calls that tell who may read, each refused for good."""
+
+    @abstractmethod
+    def secret_opener(self, company: Company, sandbox: Sandbox) -> tuple[Opener, list[str]]:
+        """Makes exporters with a credential like no other, and what must be seen nowhere of it.
+
+        The first of that is what a vendor may say back.
+        """
 
     @property
     def manifest(self) -> SourceManifest:

@@ -1,5 +1,6 @@
 """Jira: two projects of a company."""
 
+from base64 import b64encode
 from contextlib import AbstractContextManager
 from random import Random
 
@@ -8,7 +9,7 @@ from langchain_core.documents import Document
 from exporters.base import BaseExporter
 from exporters.jira.exporter import JiraExporter
 from exporters.jira.settings import JiraSelection, JiraSettings
-from faults.stages.base import FREE, NOW, Opener, Stage, now
+from faults.stages.base import CANARY, FREE, NOW, Opener, Stage, now
 from sandbox.faults import Fault
 from sandbox.jira import ADMIN_TOKEN, SYNC_EMAIL, JiraSandbox, generate_site
 from sandbox.jira.model import Person, Project
@@ -18,14 +19,14 @@ from sandbox.jira.tokens import SYNC_NAME
 from sandbox.jira.viewer import BROWSE, Viewer
 
 
-def jira_exporter(address: str) -> BaseExporter:
+def jira_exporter(address: str, token: str = ADMIN_TOKEN) -> BaseExporter:
     settings = JiraSettings.model_validate(
         {
             "base_url": address, "email": SYNC_EMAIL, "id_page_size": 20, "bulk_size": 10,
             "page_size": 20, "sweep_hours": 0, "rate_limits": {"*": FREE},
         }
     )  # fmt: skip
-    return JiraExporter(ADMIN_TOKEN, settings=settings, now=now)
+    return JiraExporter(token, settings=settings, now=now)
 
 
 class JiraStage(Stage[Site, JiraSandbox]):
@@ -143,6 +144,12 @@ class JiraStage(Stage[Site, JiraSandbox]):
                 "*group/member*", "*permissionscheme*", "*role*", "*security*", "*applicationrole*",
             )
         ]  # fmt: skip
+
+    def secret_opener(self, company: Site, sandbox: JiraSandbox) -> tuple[Opener, list[str]]:
+        known = company.tokens[ADMIN_TOKEN]
+        company.issue_token(CANARY, known.person, kind=known.kind, scopes=known.scopes)
+        basic = b64encode(f"{SYNC_EMAIL}:{CANARY}".encode()).decode()
+        return Opener(jira_exporter, (sandbox.base_url, CANARY)), [CANARY, basic]
 
     @staticmethod
     def _viewer(company: Site, person: str) -> Viewer | None:

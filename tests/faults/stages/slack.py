@@ -8,7 +8,7 @@ from langchain_core.documents import Document
 from exporters.base import BaseExporter
 from exporters.slack.exporter import SlackExporter
 from exporters.slack.settings import TIER_LIMITS, SlackSelection, SlackSettings
-from faults.stages.base import FREE, NOW, Opener, Stage, now
+from faults.stages.base import CANARY, FREE, NOW, Opener, Stage, now
 from sandbox.faults import Fault
 from sandbox.slack import BOT_TOKEN, SlackSandbox, Workspace, generate_company
 from sandbox.slack.model import User
@@ -16,7 +16,7 @@ from sandbox.slack.model import User
 CHANNELS = ("general", "incidents", "payments")
 
 
-def slack_exporter(address: str) -> BaseExporter:
+def slack_exporter(address: str, token: str = BOT_TOKEN) -> BaseExporter:
     settings = SlackSettings.model_validate(
         {
             "base_url": f"{address}/api/",
@@ -24,7 +24,7 @@ def slack_exporter(address: str) -> BaseExporter:
             "rate_limits": dict.fromkeys(TIER_LIMITS, FREE),
         }
     )
-    return SlackExporter(BOT_TOKEN, settings=settings, now=now)
+    return SlackExporter(token, settings=settings, now=now)
 
 
 class SlackStage(Stage[Workspace, SlackSandbox]):
@@ -91,6 +91,11 @@ class SlackStage(Stage[Workspace, SlackSandbox]):
             Fault("answer", operation, times=None, status=200, body=refused)
             for operation in ("users.list", "conversations.members", "users.info")
         ]
+
+    def secret_opener(self, company: Workspace, sandbox: SlackSandbox) -> tuple[Opener, list[str]]:
+        bot = company.tokens[BOT_TOKEN]
+        company.issue_token(CANARY, bot.user, kind="bot", scopes=bot.scopes)
+        return Opener(slack_exporter, (sandbox.base_url, CANARY)), [CANARY]
 
     @staticmethod
     def _accounts(company: Workspace, person: str) -> list[User]:
