@@ -37,8 +37,8 @@ from tasks.stores import open_stores
 
 pytestmark = pytest.mark.faults
 
-TROUBLES = ("none", "401", "200", "redirect") + FULL * (
-    "403", "500", "page", "late 401", "late 500", "late redirect",
+TROUBLES = ("none", "401", "redirect") + FULL * (
+    "200", "403", "500", "page", "late 401", "late 500", "late redirect",
 )  # fmt: skip
 
 
