@@ -56,9 +56,8 @@ def main(arguments: list[str]) -> int:
         if found or ended.returncode:
             wrong += 1
             tail = "\n".join(ended.stdout.splitlines()[-12:])
-            sys.stdout.write(
-                f"exit code {ended.returncode}\n{tail}\n{''.join(f'  {path}{chr(10)}' for path in found)}"
-            )
+            names = "".join(f"  {path}\n" for path in found)
+            sys.stdout.write(f"exit code {ended.returncode}\n{tail}\n{names}")
         elif not found:
             folder.rmdir()
     return 1 if wrong else 0
