@@ -7,12 +7,13 @@ PYTEST_ARGS ?= -n auto
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps
 UV := --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --quiet
 
-.PHONY: help demo test faults lint types coverage docs lock clean
+.PHONY: help demo test faults fuzz lint types coverage docs lock clean
 
 help:
 	@echo "make demo      sync an invented company's Slack, mail and tickets, and search them"
 	@echo "make test      run the tests"
 	@echo "make faults    break every promise on purpose, at length"
+	@echo "make fuzz      give every reader of others' content 100,000 made-up inputs"
 	@echo "make coverage  run them and fail where less than 90 % of the code is run"
 	@echo "make lint      check style and format"
 	@echo "make types     check types"
@@ -28,6 +29,13 @@ test: $(VENV)/.dev
 
 faults: $(VENV)/.dev
 	FAULTS=full $(BIN)/python -m pytest -m faults $(PYTEST_ARGS)
+
+# Atheris is no dependency: it lies in a folder of its own, and has wheels for Linux only.
+FUZZ_RUNS ?= 100000
+fuzz: $(VENV)/.dev
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+		--target $(VENV)/fuzz "atheris==3.0.*"
+	PYTHONPATH=.:$(VENV)/fuzz $(BIN)/python -m tests.fuzz.guided --runs $(FUZZ_RUNS)
 
 coverage: $(VENV)/.dev
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90 $(PYTEST_ARGS)

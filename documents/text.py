@@ -1,8 +1,9 @@
 """Making text uniform, the same way in every room."""
 
+import json
 import re
 import unicodedata
-from typing import Final
+from typing import Any, Final
 
 # Control characters mean nothing in Markdown and NUL ends a text in some stores; lone surrogates
 # cannot be encoded. Tab and newline stay.
@@ -28,3 +29,17 @@ def normalize_text(text: str) -> str:
     if "\n\n\n" in text:
         text = _BLANK_LINES.sub("\n\n", text)
     return text.strip()
+
+
+def whole_characters(value: Any) -> Any:
+    """A JSON value without half characters (lone surrogates), which no store takes.
+
+    Vendors leave them where they cut a text within an emoji. Each becomes U+FFFD.
+
+    Raises:
+        TypeError: It is no JSON.
+        ValueError: It contains itself.
+        RecursionError: It is nested too deeply.
+    """
+    text = json.dumps(value, ensure_ascii=False)
+    return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))

@@ -44,7 +44,7 @@ say; in a shorter one a quotation is a demand."""
 # Letters, digits and, for scripts that write them apart, the marks that belong to a letter.
 _LETTER = r"(?:[^\W_]|[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u109f])"
 _PART: Final = re.compile(f"{_LETTER}+")
-_QUOTED: Final = re.compile(r'"([^"]*)"|“([^”]*)”|„([^“”]*)[“”]|«([^»]*)»')
+_QUOTED: Final = re.compile(r'"([^"]*)"|“([^“”]*)”|„([^„“”]*)[“”]|«([^«»]*)»')
 _NOT: Final = re.compile(r"\b(?:\w+n['\u2019]t)\b")
 _ENDING: Final = re.compile(r"(?<=\w)['\u2019](?:s|re|ve|ll|d|m)\b")
 _APART: Final = re.compile(r"[\s\"'\u2019`(){}\[\]<>|;!*^]+|,(?!\d)|(?<!\d),")

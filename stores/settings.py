@@ -15,10 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 from platformdirs import user_data_path
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_serializer, field_validator, model_validator
 
 from documents.errors import ConfigurationError
 from documents.settings import (
@@ -241,6 +241,13 @@ class StoreSettings(Settings):
             if "://" in address:
                 secrets += secrets_of(address)
         return secrets
+
+    @field_serializer("document_index", "vector_store", "ledger", "raw", when_used="json")
+    def _without_passwords(self, address: str) -> str:
+        for secret in secrets_of(address):
+            for spelling in (secret, quote(secret, safe=""), quote_plus(secret)):
+                address = address.replace(spelling, "**********")
+        return address
 
     @field_validator("data_directory")
     @classmethod

@@ -10,6 +10,7 @@ from langchain_core.documents import Document
 
 from documents.chunks import ChunkedDocument
 from documents.fingerprints import fingerprint
+from documents.text import whole_characters
 from exporters.changes import (
     AccessChange,
     Children,
@@ -188,11 +189,15 @@ def encoded(upsert: Upsert, transform_version: int) -> EncodedUpsert | Failure:
     if record.url:
         record = replace(record, url=redactor.url(record.url))
     try:
-        payload = _json(record.payload)
+        try:
+            payload = _json(record.payload)
+        except TypeError:  # half a character, or no JSON at all
+            record = replace(record, payload=whole_characters(record.payload))
+            payload = _json(record.payload)
         if redactor.finds_secrets(payload):
             record = replace(record, payload=redactor.payload(record.payload))
             payload = _json(record.payload)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         return Failure(
             error=InvalidDataError(
                 f"The {record.entity} {record.external_id} is no JSON: {error}.",

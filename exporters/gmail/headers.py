@@ -77,15 +77,19 @@ def header_text(value: str) -> str:
     What cannot be decoded stays as it is.
     """
     value = " ".join(value[:_LONGEST_VALUE].split())
-    if _ENCODED_WORD.search(value):
+    # Beginnings without an end would cost the library's search quadratic time.
+    end = value.rfind("?=") + 2
+    if end > 1 and _ENCODED_WORD.search(value, 0, end):
+        value, rest = value[:end], value[end:]
         try:
             parts = decode_header(value)
         except (HeaderParseError, ValueError, IndexError):
             parts = [(value, None)]
-        value = "".join(
+        words = (
             part if isinstance(part, str) else decode_text(part, charset or "us-ascii")
             for part, charset in parts
         )
+        value = "".join([*words, rest])
     return " ".join(normalize_text(value).split())
 
 

@@ -45,9 +45,11 @@ _TABLE_TAG: Final = re.compile(
     r"<(/?)(?:table|tbody|thead|tfoot|tr|td|th|center|caption)\b[^<>]{0,5000}>", re.IGNORECASE
 )
 _ANY_TAG: Final = re.compile(r"<[^<>]{0,5000}>")
-_DROPPED: Final = re.compile(
-    r"<(script|style|title|head)\b.{0,200000}?</\1\s*>", re.IGNORECASE | re.DOTALL
-)
+_DROPPED: Final = re.compile(r"<(script|style|title|head)\b", re.IGNORECASE)
+_DROPPED_END: Final = {
+    name: re.compile(rf"</{name}\s*>", re.IGNORECASE)
+    for name in ("script", "style", "title", "head")
+}
 _FILLER: Final = re.compile("[\u034f\u00ad\u200c\u200d\u200e\u200f\u2007\u2060]+")
 """What bulk mails put behind their first line, so that an inbox shows no more of the text."""
 
@@ -200,4 +202,21 @@ def _depth(html: str) -> int:
 def _bare_text(html: str) -> str:
     from html import unescape  # noqa: PLC0415
 
-    return unescape(_ANY_TAG.sub(" ", _DROPPED.sub(" ", html)))
+    return unescape(_ANY_TAG.sub(" ", _without_unseen(html)))
+
+
+def _without_unseen(html: str) -> str:
+    """HTML without what no reader sees; what is not closed stays, and is not searched twice."""
+    parts: list[str] = []
+    done = at = 0
+    unclosed: set[str] = set()
+    while opening := _DROPPED.search(html, at):
+        name = opening[1].lower()
+        end = None if name in unclosed else _DROPPED_END[name].search(html, opening.end())
+        if end is None:
+            unclosed.add(name)
+            at = opening.end()
+            continue
+        parts += [html[done : opening.start()], " "]
+        done = at = end.end()
+    return "".join([*parts, html[done:]])

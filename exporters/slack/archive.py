@@ -6,6 +6,7 @@ per conversation with a file per day. Its days are the workspace's, not UTC's, a
 the file of the day they were written.
 """
 
+import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ import orjson
 
 from documents.errors import ConfigurationError
 from documents.principals import group, workspace
+from documents.text import whole_characters
 from exporters.changes import Change, Complete, Failure, MembershipChange, Upsert
 from exporters.errors import InvalidDataError
 from exporters.slack.documents import PRIVATE_KINDS, SOURCE
@@ -151,10 +153,8 @@ class SlackArchive:
         """
         channel = self.conversations[channel_id]
         if channel["kind"] in PRIVATE_KINDS:
-            people = (self._users.get(uid) or {"id": uid} for uid in self._members[channel_id])
-            members = frozenset(
-                member_principal(person) for person in people if not person.get("deleted")
-            )
+            users = (self._users.get(uid) or {"id": uid} for uid in self._members[channel_id])
+            members = frozenset(member_principal(u) for u in users if not u.get("deleted"))
             yield MembershipChange(group(SOURCE, channel_id), members, as_of=self.exported_at)
         survey = self._survey(self._folders[channel_id])
         for error in survey.failures:
@@ -293,7 +293,7 @@ class SlackArchive:
         short = name.removeprefix(self._root)
         try:
             date.fromisoformat(Path(name).stem)
-            entries = orjson.loads(_FILE_TOKEN.sub(b"", self._zip.read(name)))
+            entries = _parsed(_FILE_TOKEN.sub(b"", self._zip.read(name)))
             if not isinstance(entries, list):
                 raise TypeError("it holds no list of messages")
             return entries
@@ -318,7 +318,7 @@ class SlackArchive:
         if self._root + name not in self._names:
             return []
         try:
-            entries = orjson.loads(self._zip.read(self._root + name))
+            entries = _parsed(self._zip.read(self._root + name))
             return [entry for entry in entries if entry["id"]]
         except DAMAGE:
             raise self._damaged(name) from None
@@ -371,6 +371,14 @@ class SlackArchive:
                 if domain not in _NOT_A_WORKSPACE:
                     return f"https://{domain}.slack.com"
         return None
+
+
+def _parsed(content: bytes) -> Any:
+    """Reads JSON, also where half a character (an emoji that was cut through) stands in it."""
+    try:
+        return orjson.loads(content)
+    except ValueError:
+        return whole_characters(json.loads(content))
 
 
 def _is_message(entry: Any) -> bool:

@@ -77,9 +77,9 @@ class SlackDirectory:
                     self._groups = {}
             return self._groups.get(group_id)
 
-    def principals(self, user_ids: Iterable[str]) -> frozenset[str]:
-        """Whom an access list names for accounts; nobody for those that were deactivated."""
-        users = (self._user(uid) or {"id": uid} for uid in user_ids)
+    def members(self, user_ids: Iterable[str]) -> frozenset[str]:
+        """Whom accounts stand for; those who were deactivated read nothing any more."""
+        users = (self._user(user_id) or {"id": user_id} for user_id in user_ids)
         return frozenset(member_principal(user) for user in users if not user.get("deleted"))
 
     def _user(self, user_id: str) -> Mapping[str, Any] | None:

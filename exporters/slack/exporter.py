@@ -344,8 +344,8 @@ class SlackExporter(BaseExporter):
         return MembershipChange(workspace(team_id), members, as_of=self._now())
 
     def _members(self, channel_id: str, members: Sequence[str]) -> MembershipChange:
-        principals = self._directory.principals(members)
-        return MembershipChange(group(SOURCE, channel_id), principals, as_of=self._now())
+        people = self._directory.members(members)
+        return MembershipChange(group(SOURCE, channel_id), people, as_of=self._now())
 
     def _partition(self, channel: dict[str, Any], selection: SlackSelection) -> Partition:
         is_dm = bool(channel.get("is_im") or channel.get("is_mpim"))

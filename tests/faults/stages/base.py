@@ -5,16 +5,23 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from random import Random
 from typing import Any, ClassVar, Final, Generic, TypeVar
+
+from langchain_core.documents import Document
 
 from exporters.base import BaseExporter
 from exporters.registry import SourceManifest, source
+from sandbox.faults import Fault
 from sandbox.server import SandboxServer
 
 NOW: Final = 1_795_000_000.0
 """When the companies live, in seconds since 1970."""
 
 CLOCK: Final = datetime.fromtimestamp(NOW, UTC)
+CANARY: Final = "canary/7f3a9c+not-to-be-seen"
+"""A credential of no vendor's shape, so that only who knows it can take it out."""
+
 FREE: Final = {"per_minute": 1_000_000, "burst": 100_000}
 """A rate limit that is none."""
 
@@ -68,6 +75,36 @@ class Stage(ABC, Generic[Company, Sandbox]):
     @abstractmethod
     def selection(self) -> Any:
         """What is synced: enough for several checkpoints, little enough for hundreds of runs."""
+
+    @abstractmethod
+    def shuffle_access(self, company: Company, dice: Random) -> None:
+        """Moves who may read what: memberships, privacy, recipients, roles, levels, groups."""
+
+    @abstractmethod
+    def people(self, company: Company) -> list[str]:
+        """The addresses of everybody who may ask, those with least rights too."""
+
+    @abstractmethod
+    def may_read(self, company: Company, person: str, document: Document) -> bool:
+        """Whether the source itself would show a person all that a document holds."""
+
+    def is_promised(self, company: Company, person: str, document: Document) -> bool:
+        """Whether a person who may read a document is promised to find it.
+
+        False for what is closed on purpose; each such case is named where it is told.
+        """
+        return self.may_read(company, person, document)
+
+    @abstractmethod
+    def blindfolds(self) -> list[Fault]:
+        """Calls that tell who may read, each refused for good."""
+
+    @abstractmethod
+    def secret_opener(self, company: Company, sandbox: Sandbox) -> tuple[Opener, list[str]]:
+        """Makes exporters with a credential like no other, and what must be seen nowhere of it.
+
+        The first of that is what a vendor may say back.
+        """
 
     @property
     def manifest(self) -> SourceManifest:

@@ -2,12 +2,19 @@
 
 import json
 from contextlib import AbstractContextManager
+from email import message_from_bytes
+from functools import cache
+from random import Random
+
+from langchain_core.documents import Document
 
 from exporters.base import BaseExporter
 from exporters.gmail.exporter import GmailExporter
 from exporters.gmail.settings import GmailSelection, GmailSettings
 from faults.stages.base import FREE, NOW, Opener, Stage, now
+from sandbox.faults import Fault
 from sandbox.gmail import GmailSandbox, generate_mailboxes, harbourline_staff
+from sandbox.gmail.mailbox import Message
 from sandbox.gmail.mailboxes import Mailboxes
 
 _STAFF = harbourline_staff(seed=7)
@@ -49,3 +56,62 @@ class GmailStage(Stage[Mailboxes, GmailSandbox]):
 
     def selection(self) -> GmailSelection:
         return GmailSelection(mailboxes=[box.address for box in self.company().boxes()[:5]])
+
+    def shuffle_access(self, company: Mailboxes, dice: Random) -> None:
+        """Mails to some, deleted by some, and forged ones that carry another's Message-ID."""
+        boxes = company.boxes()
+        for number in range(6):
+            sender, *to = dice.sample(boxes, dice.randint(2, 4))
+            said = f"For {len(to)} only, number {number} {dice.getrandbits(40):x}"
+            addresses = [box.address for box in to]
+            known = company.write(sender.address, to=addresses, subject=said, text=f"{said} kept.")
+            company.deliver(
+                f"From: x@outside.example\nTo: {dice.choice(boxes).address}\n"
+                f"Message-ID: {known}\nSubject: Forged {said}\n\nLet me in.\n",
+                [dice.choice(boxes).address],
+            )
+        for box in boxes:
+            for name in dice.sample(sorted(box.messages), min(3, len(box.messages))):
+                (company.delete if dice.random() < 0.5 else company.trash)(box.address, name)
+
+    def people(self, company: Mailboxes) -> list[str]:
+        return [box.address for box in company.boxes()]
+
+    def may_read(self, company: Mailboxes, person: str, document: Document) -> bool:
+        return bool(self._copies(company, person, document))
+
+    def is_promised(self, company: Mailboxes, person: str, document: Document) -> bool:
+        """Not what lies in the trash or in spam, nor in a mailbox that is not synced."""
+        return person in (self.selection().mailboxes or ()) and any(
+            not {"TRASH", "SPAM"} & set(message.labels)
+            for message in self._copies(company, person, document)
+        )
+
+    def blindfolds(self) -> list[Fault]:
+        refused = {"error": {"code": 403, "message": "Denied", "errors": [{"reason": "forbidden"}]}}
+        return [
+            Fault("answer", operation, times=None, status=403, body=refused)
+            for operation in ("*users*", "*labels*")
+        ]
+
+    def secret_opener(self, company: Mailboxes, sandbox: GmailSandbox) -> tuple[Opener, list[str]]:
+        key = sandbox.service_account_info()["private_key"]
+        return self.opener(sandbox), [key, *(line for line in key.splitlines() if len(line) > 30)]
+
+    @staticmethod
+    def _copies(company: Mailboxes, person: str, document: Document) -> list[Message]:
+        """A person's copies of a mail, told by all of what was sent."""
+        extra = document.metadata["extra"]
+        return [
+            message
+            for message in company.box(person).messages.values()
+            if _told(message.mail.raw)
+            == (extra["message_id"], document.metadata["title"].startswith("Forged "))
+        ]
+
+
+@cache
+def _told(raw: bytes) -> tuple[str, bool]:
+    """The Message-ID of a mail, and whether it was forged."""
+    mail = message_from_bytes(raw)
+    return str(mail["Message-ID"]).strip("<>"), str(mail["Subject"]).startswith("Forged ")

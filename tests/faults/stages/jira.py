@@ -1,23 +1,32 @@
 """Jira: two projects of a company."""
 
+from base64 import b64encode
 from contextlib import AbstractContextManager
+from random import Random
+
+from langchain_core.documents import Document
 
 from exporters.base import BaseExporter
 from exporters.jira.exporter import JiraExporter
 from exporters.jira.settings import JiraSelection, JiraSettings
-from faults.stages.base import FREE, NOW, Opener, Stage, now
+from faults.stages.base import CANARY, FREE, NOW, Opener, Stage, now
+from sandbox.faults import Fault
 from sandbox.jira import ADMIN_TOKEN, SYNC_EMAIL, JiraSandbox, generate_site
+from sandbox.jira.model import Person, Project
+from sandbox.jira.projects import ADMIN_GROUP, LICENSED_GROUP
 from sandbox.jira.site import Site
+from sandbox.jira.tokens import SYNC_NAME
+from sandbox.jira.viewer import BROWSE, Viewer
 
 
-def jira_exporter(address: str) -> BaseExporter:
+def jira_exporter(address: str, token: str = ADMIN_TOKEN) -> BaseExporter:
     settings = JiraSettings.model_validate(
         {
             "base_url": address, "email": SYNC_EMAIL, "id_page_size": 20, "bulk_size": 10,
             "page_size": 20, "sweep_hours": 0, "rate_limits": {"*": FREE},
         }
     )  # fmt: skip
-    return JiraExporter(ADMIN_TOKEN, settings=settings, now=now)
+    return JiraExporter(token, settings=settings, now=now)
 
 
 class JiraStage(Stage[Site, JiraSandbox]):
@@ -43,3 +52,106 @@ class JiraStage(Stage[Site, JiraSandbox]):
 
     def selection(self) -> JiraSelection:
         return JiraSelection(projects=["PAY", "WEB"])
+
+    def shuffle_access(self, company: Site, dice: Random) -> None:
+        """Groups, roles, schemes, security levels, assignees, restricted comments, privacy."""
+        people = [p for p in company.people.values() if p.name != SYNC_NAME]
+        groups = [g for g in company.groups.values() if g.name not in (ADMIN_GROUP, LICENSED_GROUP)]
+        for group in groups:
+            for person in dice.sample(people, 4):
+                gone = person.account_id in group.members
+                (company.remove_from_group if gone else company.add_to_group)(
+                    group.id, person.account_id
+                )
+        for person in dice.sample(people, 4):
+            company.set_person(person.account_id, email_visible=dice.random() < 0.7)
+        for project in map(company.project, ("PAY", "WEB")):
+            scheme = company.add_scheme(f"Shuffled {dice.getrandbits(40):x}")
+            company.grant(scheme, "ADMINISTER_PROJECTS", "group", ADMIN_GROUP)
+            company.grant(scheme, BROWSE, "group", ADMIN_GROUP)
+            for kind, parameter in dice.sample(
+                [
+                    ("group", dice.choice(groups).id), ("user", dice.choice(people).account_id),
+                    ("projectRole", str(dice.choice(sorted(project.roles)))), ("reporter", ""),
+                    ("assignee", ""), ("projectLead", ""),
+                ], 3,
+            ):  # fmt: skip
+                company.grant(scheme, BROWSE, kind, parameter)
+            company.set_scheme(project.key, scheme)
+            for role in project.roles:
+                company.add_role_actor(
+                    project.key, role, person=dice.choice(people).account_id,
+                    group=dice.choice(groups).id,
+                )  # fmt: skip
+            self._shuffle_levels(company, project, dice, people)
+
+    @staticmethod
+    def _shuffle_levels(
+        company: Site, project: Project, dice: Random, people: list[Person]
+    ) -> None:
+        scheme = company.add_security_scheme(f"Levels {dice.getrandbits(40):x}")
+        name = f"Few {dice.getrandbits(20):x}"
+        level = company.add_security_level(scheme, name)
+        company.add_level_member(level, "user", dice.choice(people).account_id)
+        company.add_level_member(level, "group", ADMIN_GROUP)
+        company.add_level_member(level, dice.choice(("reporter", "assignee", "projectLead")))
+        company.set_security_scheme(project.key, scheme)
+        for issue in company.issues_of(project.id):
+            company.edit_issue(issue.key, security=name if dice.random() < 0.3 else None)
+            if dice.random() < 0.3:
+                company.edit_issue(issue.key, assignee=dice.choice(people).account_id)
+            for comment in list(issue.comments):
+                if dice.random() < 0.3:
+                    role = dice.choice([None, *project.roles])
+                    company.restrict_comment(issue.key, comment.id, role=role)
+
+    def people(self, company: Site) -> list[str]:
+        return [p.email for p in company.people.values() if p.email and p.account_type != "app"]
+
+    def may_read(self, company: Site, person: str, document: Document) -> bool:
+        viewer = self._viewer(company, person)
+        if viewer is None:
+            return False
+        about = document.metadata
+        if about["entity"] not in {"issue", "comment", "attachment"}:
+            project = company.find_project(str((about["container"] or {}).get("id") or ""))
+            return project is None or viewer.may_browse(project)
+        number, _, part = about["external_id"].partition("/")
+        issue = company.issues.get(int(number))
+        if issue is None or not viewer.may_see(issue):
+            return False
+        if about["entity"] == "comment":
+            project = company.projects[issue.project]
+            return any(str(c.id) == part and viewer.may_read(c, project) for c in issue.comments)
+        return True
+
+    def is_promised(self, company: Site, person: str, document: Document) -> bool:
+        """Not to customers of a portal, nor to who hides the address; and issues alone."""
+        viewer = self._viewer(company, person)
+        return (
+            viewer is not None
+            and viewer.person is not None
+            and viewer.person.account_type != "customer"
+            and viewer.person.email_visible
+            and document.metadata["entity"] == "issue"
+            and self.may_read(company, person, document)
+        )
+
+    def blindfolds(self) -> list[Fault]:
+        return [
+            Fault("server_error", operation, times=None, status=403)
+            for operation in (
+                "*group/member*", "*permissionscheme*", "*role*", "*security*", "*applicationrole*",
+            )
+        ]  # fmt: skip
+
+    def secret_opener(self, company: Site, sandbox: JiraSandbox) -> tuple[Opener, list[str]]:
+        known = company.tokens[ADMIN_TOKEN]
+        company.issue_token(CANARY, known.person, kind=known.kind, scopes=known.scopes)
+        basic = b64encode(f"{SYNC_EMAIL}:{CANARY}".encode()).decode()
+        return Opener(jira_exporter, (sandbox.base_url, CANARY)), [CANARY, basic]
+
+    @staticmethod
+    def _viewer(company: Site, person: str) -> Viewer | None:
+        found = next((p for p in company.people.values() if p.email == person), None)
+        return Viewer(company, found) if found is not None and found.active else None

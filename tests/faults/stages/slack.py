@@ -1,17 +1,22 @@
 """Slack: three channels of a company."""
 
 from contextlib import AbstractContextManager
+from random import Random
+
+from langchain_core.documents import Document
 
 from exporters.base import BaseExporter
 from exporters.slack.exporter import SlackExporter
 from exporters.slack.settings import TIER_LIMITS, SlackSelection, SlackSettings
-from faults.stages.base import FREE, NOW, Opener, Stage, now
+from faults.stages.base import CANARY, FREE, NOW, Opener, Stage, now
+from sandbox.faults import Fault
 from sandbox.slack import BOT_TOKEN, SlackSandbox, Workspace, generate_company
+from sandbox.slack.model import User
 
 CHANNELS = ("general", "incidents", "payments")
 
 
-def slack_exporter(address: str) -> BaseExporter:
+def slack_exporter(address: str, token: str = BOT_TOKEN) -> BaseExporter:
     settings = SlackSettings.model_validate(
         {
             "base_url": f"{address}/api/",
@@ -19,7 +24,7 @@ def slack_exporter(address: str) -> BaseExporter:
             "rate_limits": dict.fromkeys(TIER_LIMITS, FREE),
         }
     )
-    return SlackExporter(BOT_TOKEN, settings=settings, now=now)
+    return SlackExporter(token, settings=settings, now=now)
 
 
 class SlackStage(Stage[Workspace, SlackSandbox]):
@@ -46,3 +51,52 @@ class SlackStage(Stage[Workspace, SlackSandbox]):
 
     def selection(self) -> SlackSelection:
         return SlackSelection(channels=list(CHANNELS))
+
+    def shuffle_access(self, company: Workspace, dice: Random) -> None:
+        """Members, guests, leavers; channels that become private."""
+        people = [user for user in company.users.values() if not user.is_bot]
+        for channel in map(company.channel, CHANNELS):
+            if channel.kind == "public" and dice.random() < 0.4:
+                company.convert_to_private(channel.id)
+            channel.members ^= {user.id for user in people if dice.random() < 0.5}
+        for user in dice.sample(people, 4):
+            user.role = dice.choice(("member", "guest", "single_channel_guest"))
+        for user in dice.sample(people, 3):
+            (company.reactivate if user.deleted else company.deactivate)(user.id)
+
+    def people(self, company: Workspace) -> list[str]:
+        return [user.email for user in company.users.values() if user.email and not user.is_bot]
+
+    def may_read(self, company: Workspace, person: str, document: Document) -> bool:
+        channel = company.channels[document.metadata["container"]["id"]]
+        return any(
+            user.id in channel.members
+            or (channel.kind == "public" and not user.is_guest and user.team_id == company.team.id)
+            for user in self._accounts(company, person)
+        )
+
+    def is_promised(self, company: Workspace, person: str, document: Document) -> bool:
+        """Not to guests in public channels: Slack tells of these no members worth a call each."""
+        channel = company.channels[document.metadata["container"]["id"]]
+        return any(
+            user.id in channel.members
+            if channel.is_private
+            else not user.is_guest and user.team_id == company.team.id
+            for user in self._accounts(company, person)
+        )
+
+    def blindfolds(self) -> list[Fault]:
+        refused = {"ok": False, "error": "access_denied"}
+        return [
+            Fault("answer", operation, times=None, status=200, body=refused)
+            for operation in ("users.list", "conversations.members", "users.info")
+        ]
+
+    def secret_opener(self, company: Workspace, sandbox: SlackSandbox) -> tuple[Opener, list[str]]:
+        bot = company.tokens[BOT_TOKEN]
+        company.issue_token(CANARY, bot.user, kind="bot", scopes=bot.scopes)
+        return Opener(slack_exporter, (sandbox.base_url, CANARY)), [CANARY]
+
+    @staticmethod
+    def _accounts(company: Workspace, person: str) -> list[User]:
+        return [u for u in company.users.values() if u.email == person and not u.deleted]

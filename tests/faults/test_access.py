@@ -1,0 +1,139 @@
+"""Every source: whoever searches finds what the source would show, and nothing else.
+
+Who may read what is shuffled, synced, and asked by both ways of searching; then shuffled again.
+What the source itself shows is what its sandbox shows a person.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from effort import tries
+from langchain_core.documents import Document
+
+from documents.principals import DENY_ALL
+from faults.stages import STAGES
+from faults.stages.base import Stage
+from faults.syncing import sync
+from stores.base import SearchFilter
+from stores.search import HybridSearch
+from stores.settings import StoreSettings
+from tasks.stores import Stores, open_stores
+
+pytestmark = pytest.mark.faults
+
+GRAPHS = tries(1, 8)
+QUERIES = tries(30, 450)
+"""Of each source, graph and moment: 3 x 8 x 2 x 450 = 21,600 in all."""
+
+
+@contextmanager
+def stores_in(folder: Path, **places: str) -> Iterator[Stores]:
+    settings = StoreSettings(
+        data_directory=folder, embedding_model="python:faults.words_model:MODEL", **places
+    )
+    stores = open_stores(settings)
+    try:
+        yield stores
+    finally:
+        stores.close()
+
+
+def words_of(documents: list[Document], dice: Random) -> str:
+    """What somebody may ask: words of documents, of those they must not see too."""
+    document = dice.choice(documents)
+    words = re.findall(r"[\w.-]{3,}", f"{document.metadata['title']} {document.page_content}")
+    first = dice.randrange(len(words))
+    some = words[first : first + dice.randint(1, 5)]
+    return f'"{some[0]}"' if dice.random() < 0.2 else " ".join(some)
+
+
+def assert_only_what_is_shown(
+    stage: Stage[Any, Any], company: Any, stores: Stores, dice: Random, queries: int = QUERIES
+) -> int:
+    """Asks as everybody; how many documents came back."""
+    documents = [d for d in stores.index.iterate() if d.metadata["title"] or d.page_content]
+    people = stage.people(company)
+    if not documents:
+        return 0
+    search = HybridSearch(stores.index, stores.vectors, stores.embeddings)
+    narrow = HybridSearch(stores.index, stores.vectors, stores.embeddings, candidates=1)
+    principals = {person: stores.ledger.principals_of(person) for person in people}
+    principals["nobody@outside.example"] = stores.ledger.principals_of("nobody@outside.example")
+    found = 0
+    for _ in range(queries):
+        person, asked = dice.choice(sorted(principals)), words_of(documents, dice)
+        results = search.search(asked, as_user=principals[person], limit=dice.choice((5, 100)))
+        for result in results:
+            assert person in people, (person, result.document.id)
+            assert stage.may_read(company, person, result.document), (person, result.document.id)
+        found += len(results)
+        # Who is let see anything that matches finds it, although better matches are hidden: the
+        # filter is within the query, not behind its first results.
+        if results:
+            assert narrow.search(asked, as_user=principals[person], limit=1), (person, asked)
+    return found
+
+
+def assert_all_that_is_promised(stage: Stage[Any, Any], company: Any, stores: Stores) -> int:
+    """Compares the whole index as everybody; how many pairs were promised."""
+    documents = list(stores.index.iterate())
+    promised = 0
+    for person in stage.people(company):
+        where = SearchFilter(principals=stores.ledger.principals_of(person))
+        shown = {document.id for document in stores.index.iterate(where)}
+        for document in documents:
+            if document.id in shown:
+                assert stage.may_read(company, person, document), (person, document.id)
+            elif stage.is_promised(company, person, document):
+                raise AssertionError((person, document.id, document.metadata["access"]))
+        promised += len(shown)
+    return promised
+
+
+@pytest.mark.parametrize("graph", range(GRAPHS))
+@pytest.mark.parametrize("source", sorted(STAGES))
+def test_everybody_finds_what_the_source_shows_them_and_nothing_else(
+    source: str, graph: int, tmp_path: Path
+) -> None:
+    stage: Stage[Any, Any] = STAGES[source]
+    dice = Random(graph)  # noqa: S311 (to be repeated)
+    company = stage.company()
+    stage.shuffle_access(company, dice)
+    with stage.served(company) as sandbox, stores_in(tmp_path) as stores:
+        for moment in range(2):
+            exporter = stage.opener(sandbox)()
+            assert sync(stage, exporter, stores, f"run-{moment}") == []
+            exporter.close()
+            assert assert_only_what_is_shown(stage, company, stores, dice)
+            assert assert_all_that_is_promised(stage, company, stores)
+            stage.shuffle_access(company, dice)
+
+
+@pytest.mark.parametrize(
+    ("source", "number"),
+    [(s, n) for s in sorted(STAGES) for n in range(len(STAGES[s].blindfolds()))],
+)
+def test_what_cannot_be_learned_closes_and_never_opens(
+    source: str, number: int, tmp_path: Path
+) -> None:
+    stage: Stage[Any, Any] = STAGES[source]
+    dice = Random(number)  # noqa: S311 (to be repeated)
+    company = stage.company()
+    stage.shuffle_access(company, dice)
+    fault = stage.blindfolds()[number]
+    with stage.served(company) as sandbox, stores_in(tmp_path) as stores:
+        sandbox.faults.add(fault)
+        exporter = stage.opener(sandbox)()
+        sync(stage, exporter, stores, "blind")
+        exporter.close()
+        assert_only_what_is_shown(stage, company, stores, dice, tries(10, 150))
+        assert all(
+            document.metadata["access"] and "public" not in document.metadata["access"]
+            for document in stores.index.iterate()
+            if document.metadata["access"] != [DENY_ALL]
+        )
