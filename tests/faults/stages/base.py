@@ -1,9 +1,9 @@
 """A source with a small company behind it: what the suites of faults are run on."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
@@ -34,13 +34,15 @@ class Opener:
     Attributes:
         make: Makes it.
         given: What it takes.
+        settings: What of the source's settings is otherwise than usual.
     """
 
     make: Callable[..., BaseExporter]
     given: tuple[str, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __call__(self) -> BaseExporter:
-        return self.make(*self.given)
+        return self.make(*self.given, **self.settings)
 
 
 class Stage(ABC, Generic[Company, Sandbox]):
@@ -48,6 +50,12 @@ class Stage(ABC, Generic[Company, Sandbox]):
 
     source: ClassVar[str]
     """Its name in its manifest."""
+
+    inside: ClassVar[frozenset[str]] = frozenset()
+    """Operations that are calls within another request: they have no connection of their own."""
+
+    files: ClassVar[frozenset[str]] = frozenset()
+    """Operations whose answer is a file, whatever it holds."""
 
     @abstractmethod
     def company(self) -> Company:
@@ -62,8 +70,13 @@ class Stage(ABC, Generic[Company, Sandbox]):
         """A sandbox with this company, while the block lasts."""
 
     @abstractmethod
-    def opener(self, sandbox: Sandbox) -> Opener:
-        """Makes exporters that ask a sandbox, with small pages and no limits of ours."""
+    def opener(self, sandbox: Sandbox, **settings: Any) -> Opener:
+        """Makes exporters that ask a sandbox, with small pages and no limits of ours.
+
+        Args:
+            sandbox: The sandbox.
+            settings: Settings of the source that are to be otherwise.
+        """
 
     @abstractmethod
     def selection(self) -> Any:

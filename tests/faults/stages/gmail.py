@@ -2,6 +2,7 @@
 
 import json
 from contextlib import AbstractContextManager
+from typing import Any
 
 from exporters.base import BaseExporter
 from exporters.gmail.exporter import GmailExporter
@@ -13,11 +14,11 @@ from sandbox.gmail.mailboxes import Mailboxes
 _STAFF = harbourline_staff(seed=7)
 
 
-def gmail_exporter(address: str, key: str, admin: str) -> BaseExporter:
+def gmail_exporter(address: str, key: str, admin: str, **changes: Any) -> BaseExporter:
     settings = GmailSettings.model_validate(
         {
             "base_url": address, "directory_url": address, "page_size": 10, "batch_size": 5,
-            "rate_limits": {"mailbox": FREE, "*": FREE},
+            "rate_limits": {"mailbox": FREE, "*": FREE}, **changes,
         }
     )  # fmt: skip
     return GmailExporter(key, admin, settings=settings, now=now)
@@ -25,6 +26,7 @@ def gmail_exporter(address: str, key: str, admin: str) -> BaseExporter:
 
 class GmailStage(Stage[Mailboxes, GmailSandbox]):
     source = "gmail"
+    inside = frozenset({"messages.get"})
 
     def company(self) -> Mailboxes:
         return generate_mailboxes(_STAFF, messages=120, seed=7, now=NOW)
@@ -43,9 +45,9 @@ class GmailStage(Stage[Mailboxes, GmailSandbox]):
     def served(self, company: Mailboxes) -> AbstractContextManager[GmailSandbox]:
         return GmailSandbox(company)
 
-    def opener(self, sandbox: GmailSandbox) -> Opener:
+    def opener(self, sandbox: GmailSandbox, **settings: Any) -> Opener:
         key = json.dumps(sandbox.service_account_info())
-        return Opener(gmail_exporter, (sandbox.base_url, key, _STAFF.head("it").email))
+        return Opener(gmail_exporter, (sandbox.base_url, key, _STAFF.head("it").email), settings)
 
     def selection(self) -> GmailSelection:
         return GmailSelection(mailboxes=[box.address for box in self.company().boxes()[:5]])

@@ -1,6 +1,7 @@
 """Jira: two projects of a company."""
 
 from contextlib import AbstractContextManager
+from typing import Any
 
 from exporters.base import BaseExporter
 from exporters.jira.exporter import JiraExporter
@@ -10,11 +11,11 @@ from sandbox.jira import ADMIN_TOKEN, SYNC_EMAIL, JiraSandbox, generate_site
 from sandbox.jira.site import Site
 
 
-def jira_exporter(address: str) -> BaseExporter:
+def jira_exporter(address: str, **changes: Any) -> BaseExporter:
     settings = JiraSettings.model_validate(
         {
             "base_url": address, "email": SYNC_EMAIL, "id_page_size": 20, "bulk_size": 10,
-            "page_size": 20, "sweep_hours": 0, "rate_limits": {"*": FREE},
+            "page_size": 20, "sweep_hours": 0, "rate_limits": {"*": FREE}, **changes,
         }
     )  # fmt: skip
     return JiraExporter(ADMIN_TOKEN, settings=settings, now=now)
@@ -22,6 +23,7 @@ def jira_exporter(address: str) -> BaseExporter:
 
 class JiraStage(Stage[Site, JiraSandbox]):
     source = "jira"
+    files = frozenset({"attachment/content/{attachment}"})
 
     def company(self) -> Site:
         return generate_site(issues=60, seed=7, now=NOW)
@@ -38,8 +40,8 @@ class JiraStage(Stage[Site, JiraSandbox]):
     def served(self, company: Site) -> AbstractContextManager[JiraSandbox]:
         return JiraSandbox(company)
 
-    def opener(self, sandbox: JiraSandbox) -> Opener:
-        return Opener(jira_exporter, (sandbox.base_url,))
+    def opener(self, sandbox: JiraSandbox, **settings: Any) -> Opener:
+        return Opener(jira_exporter, (sandbox.base_url,), settings)
 
     def selection(self) -> JiraSelection:
         return JiraSelection(projects=["PAY", "WEB"])

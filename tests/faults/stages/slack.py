@@ -1,6 +1,7 @@
 """Slack: three channels of a company."""
 
 from contextlib import AbstractContextManager
+from typing import Any
 
 from exporters.base import BaseExporter
 from exporters.slack.exporter import SlackExporter
@@ -11,12 +12,13 @@ from sandbox.slack import BOT_TOKEN, SlackSandbox, Workspace, generate_company
 CHANNELS = ("general", "incidents", "payments")
 
 
-def slack_exporter(address: str) -> BaseExporter:
+def slack_exporter(address: str, **changes: Any) -> BaseExporter:
     settings = SlackSettings.model_validate(
         {
             "base_url": f"{address}/api/",
             "page_size": 40,
             "rate_limits": dict.fromkeys(TIER_LIMITS, FREE),
+            **changes,
         }
     )
     return SlackExporter(BOT_TOKEN, settings=settings, now=now)
@@ -24,6 +26,7 @@ def slack_exporter(address: str) -> BaseExporter:
 
 class SlackStage(Stage[Workspace, SlackSandbox]):
     source = "slack"
+    files = frozenset({"/files-pri/*"})
 
     def company(self) -> Workspace:
         return generate_company(messages=400, seed=7, now=NOW)
@@ -41,8 +44,8 @@ class SlackStage(Stage[Workspace, SlackSandbox]):
     def served(self, company: Workspace) -> AbstractContextManager[SlackSandbox]:
         return SlackSandbox(company)
 
-    def opener(self, sandbox: SlackSandbox) -> Opener:
-        return Opener(slack_exporter, (sandbox.base_url,))
+    def opener(self, sandbox: SlackSandbox, **settings: Any) -> Opener:
+        return Opener(slack_exporter, (sandbox.base_url,), settings)
 
     def selection(self) -> SlackSelection:
         return SlackSelection(channels=list(CHANNELS))
