@@ -7,6 +7,7 @@ real answer.
 """
 
 import asyncio
+import math
 import socket
 import struct
 import threading
@@ -290,7 +291,7 @@ def _cut(body: bytes, fault: Fault) -> bytes:
 
 def _shortened(data: Any, fraction: float) -> Any:
     if isinstance(data, list):
-        return data[: int(len(data) * fraction)]
+        return data[: math.ceil(len(data) * fraction)]
     if not isinstance(data, dict):
         return data
     left = {}

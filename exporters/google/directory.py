@@ -68,7 +68,10 @@ class GoogleDirectory:
         for user in page.get("users") or ():
             if customer := user.get("customerId"):
                 return str(customer)
-        raise InvalidDataError("Google's directory does not tell the Workspace's customer id.")
+        raise InvalidDataError(
+            "Google's directory does not tell the Workspace's customer id.",
+            hint="Check that admin_subject is an administrator of the Workspace.",
+        )
 
     def _page(self, fields: str, token: str | None, size: int) -> Mapping[str, Any]:
         answer = self._http.get(

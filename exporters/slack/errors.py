@@ -84,6 +84,7 @@ SLACK_CODES: Final[Mapping[str, ErrorRule]] = {
     "invalid_cursor": ErrorRule(
         error=CursorExpiredError,
         message="Slack no longer knows the page that was asked for ({request}).",
+        hint="The listing begins again with the next run.",
     ),
     "ratelimited": ErrorRule(
         error=RateLimitError,

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from exporters.base import BaseExporter
 from exporters.registry import SourceManifest, source
+from sandbox.faults import Fault
 from sandbox.server import SandboxServer
 
 NOW: Final = 1_795_000_000.0
@@ -57,6 +58,24 @@ class Stage(ABC, Generic[Company, Sandbox]):
     files: ClassVar[frozenset[str]] = frozenset()
     """Operations whose answer is a file, whatever it holds."""
 
+    finest: ClassVar[Mapping[str, Any]]
+    """Settings with which everything comes in many small pages."""
+
+    refused: ClassVar[Fault]
+    """What the vendor says, to every request, to a token that it does not accept any more."""
+
+    unscoped: ClassVar[Fault]
+    """The same of a right that the token has lost, to the requests that need it."""
+
+    contents: ClassVar[str]
+    """The operation that lists what is in a part."""
+
+    lost_page: ClassVar[Fault]
+    """The vendor does not know the page any more with which a listing goes on."""
+
+    lost_cursor: ClassVar[Fault | None] = None
+    """It does not know any more what changed; None where cursors are no marks of the vendor's."""
+
     @abstractmethod
     def company(self) -> Company:
         """The company as it is at first; the same every time."""
@@ -81,6 +100,30 @@ class Stage(ABC, Generic[Company, Sandbox]):
     @abstractmethod
     def selection(self) -> Any:
         """What is synced: enough for several checkpoints, little enough for hundreds of runs."""
+
+    @abstractmethod
+    def close(self, company: Company) -> str:
+        """Takes away the access to one part; its key, as a partition."""
+
+    @abstractmethod
+    def reopen(self, company: Company) -> None:
+        """Gives it back."""
+
+    @abstractmethod
+    def remove(self, company: Company) -> str:
+        """Removes one part from the source, so that it is listed no more; its key."""
+
+    @abstractmethod
+    def leave(self, company: Company) -> None:
+        """Somebody who wrote a part of what is synced leaves."""
+
+    def expire_tokens(self, sandbox: Sandbox) -> bool:
+        """Lets access tokens expire that can be had anew; whether there are such."""
+        return False
+
+    @abstractmethod
+    def environment(self, sandbox: Sandbox) -> dict[str, str]:
+        """Credentials and settings as a person sets them, for a run as a command makes it."""
 
     @property
     def manifest(self) -> SourceManifest:

@@ -1,13 +1,17 @@
 """Slack: three channels of a company."""
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import Any
+from dataclasses import replace
+from typing import Any, ClassVar
 
 from exporters.base import BaseExporter
 from exporters.slack.exporter import SlackExporter
 from exporters.slack.settings import TIER_LIMITS, SlackSelection, SlackSettings
 from faults.stages.base import FREE, NOW, Opener, Stage, now
+from sandbox.faults import Fault
 from sandbox.slack import BOT_TOKEN, SlackSandbox, Workspace, generate_company
+from sandbox.slack.tokens import SYNC_HANDLE
 
 CHANNELS = ("general", "incidents", "payments")
 
@@ -24,9 +28,19 @@ def slack_exporter(address: str, **changes: Any) -> BaseExporter:
     return SlackExporter(BOT_TOKEN, settings=settings, now=now)
 
 
+def _says(error: str, method: str = "*") -> Fault:
+    body = {"ok": False, "error": error}
+    return Fault("answer", method, times=None, status=200, body=body)
+
+
 class SlackStage(Stage[Workspace, SlackSandbox]):
     source = "slack"
     files = frozenset({"/files-pri/*"})
+    finest: ClassVar[Mapping[str, Any]] = {"page_size": 9, "list_page_size": 12}
+    contents = "conversations.history"
+    refused = _says("token_expired")
+    unscoped = _says("missing_scope", "conversations.history")
+    lost_page = replace(_says("invalid_cursor", "conversations.history"), skip=1, times=1)
 
     def company(self) -> Workspace:
         return generate_company(messages=400, seed=7, now=NOW)
@@ -40,6 +54,28 @@ class SlackStage(Stage[Workspace, SlackSandbox]):
             company.reply(channel, newest.ts, newest.user, "One more thing", ts=f"{NOW - 60:.6f}")
             company.post(channel, oldest.user, f"News of {channel}", ts=f"{NOW - 30:.6f}")
             company.delete(channel, told.timeline[-2])
+
+    def close(self, company: Workspace) -> str:
+        company.kick("payments", SYNC_HANDLE)
+        return company.channel("payments").id
+
+    def reopen(self, company: Workspace) -> None:
+        company.invite("payments", [SYNC_HANDLE])
+
+    def remove(self, company: Workspace) -> str:
+        key = company.channel("payments").id
+        company.delete_channel("payments")
+        return key
+
+    def leave(self, company: Workspace) -> None:
+        told = company.channel("incidents")
+        company.deactivate(told.messages[told.timeline[0]].user)
+
+    def environment(self, sandbox: SlackSandbox) -> dict[str, str]:
+        return {
+            "SLACK_BOT_TOKEN": BOT_TOKEN,
+            "DATA_GETTERS_SLACK__BASE_URL": sandbox.api_url,
+        }
 
     def served(self, company: Workspace) -> AbstractContextManager[SlackSandbox]:
         return SlackSandbox(company)
