@@ -105,3 +105,9 @@ WIRE_FAULTS: Final = (
     ),
 )
 """By request."""
+
+
+def rows() -> str:
+    """The table as the documentation shows it."""
+    lines = ["| one request of any kind is answered by | the sync |", "| --- | --- |"]
+    return "\n".join([*lines, *(f"| {one.name} | {one.expected} |" for one in WIRE_FAULTS)])
