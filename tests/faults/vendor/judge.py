@@ -31,7 +31,8 @@ def check(play: Undisturbed, phase: int, scene: Scene, expected: Expected | None
         assert_equal(scene, play, phase)
         return ended
     calm(scene.sandbox)
-    again = scene.run()
+    # A mail that was set aside is not told of again by Gmail's history: a rescan lists it.
+    again = scene.run(fresh=bool(ended.set_aside))
     assert not again.complaints, f"the next sync complained: {again.complaints}"
     # What was set aside may have landed twice, without a file and with it.
     assert_equal(scene, play, phase, but="raw")
