@@ -7,6 +7,7 @@ real answer.
 """
 
 import asyncio
+import math
 import socket
 import struct
 import threading
@@ -28,13 +29,22 @@ FaultKind = Literal[
     "slow_body",
     "truncated_body",
     "malformed_json",
+    "large_body",
+    "cut_listing",
     "html",
     "answer",
 ]
 RetryAfterForm = Literal["seconds", "float", "http-date", "none"]
 
 BODY_FAULTS: frozenset[str] = frozenset(
-    {"reset_mid_body", "slow_body", "truncated_body", "malformed_json"}
+    {
+        "reset_mid_body",
+        "slow_body",
+        "truncated_body",
+        "malformed_json",
+        "large_body",
+        "cut_listing",
+    }
 )
 """Kinds that need the real answer first."""
 
@@ -64,7 +74,10 @@ class Fault:
         retry_after_form: How the seconds are written: an integer, a float, an HTTP date, or not
             at all.
         seconds: How long ``slow_body`` takes to send the whole body.
-        fraction: Share of the body sent before ``truncated_body`` or ``reset_mid_body`` strikes.
+        fraction: Share of the body sent before ``truncated_body`` or ``reset_mid_body`` strikes;
+            of each list's items that ``cut_listing`` leaves in an answer, which then says that
+            nothing follows. 0 makes a page empty.
+        size: Bytes that ``large_body`` is long, made up by white space.
         body: JSON body of ``answer`` (or of ``server_error``, in place of the vendor's usual one).
         headers: Extra headers of ``answer``.
     """
@@ -80,6 +93,7 @@ class Fault:
     retry_after_form: RetryAfterForm = "seconds"
     seconds: float = 1.0
     fraction: float = 0.5
+    size: int = 50_000_000
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -213,6 +227,9 @@ async def spoil(fault: Fault, request: web.Request, answer: web.Response) -> web
     if fault.kind == "malformed_json":
         # Whatever follows the cut of an object or array is needed to close it.
         return web.Response(status=answer.status, body=body[:cut], headers=_kept_headers(answer))
+    if fault.kind in {"large_body", "cut_listing"}:
+        body = _padded(body, fault.size) if fault.kind == "large_body" else _cut(body, fault)
+        return web.Response(status=answer.status, body=body, headers=_kept_headers(answer))
     stream = web.StreamResponse(status=answer.status, headers=_kept_headers(answer))
     stream.content_length = len(body)
     stream.force_close()
@@ -243,6 +260,53 @@ def reset_connection(request: web.Request) -> None:
     if connection is not None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
+
+
+def _padded(body: bytes, size: int) -> bytes:
+    """An answer that means the same and is much longer.
+
+    White space is allowed after the first brace of JSON, and text before the first boundary of a
+    multipart body (RFC 2046, 5.1.1).
+    """
+    padding = b" " * max(0, size - len(body))
+    if body[:1] in {b"{", b"["}:
+        return body[:1] + padding + body[1:]
+    return padding + b"\r\n" + body if body[:2] == b"--" else body
+
+
+_PAGE_MARKS: Mapping[str, Any] = {
+    "next_cursor": "", "nextPageToken": None, "nextPage": None, "has_more": False, "isLast": True,
+}  # fmt: skip
+"""What says whether more follows, in the vendors' words, and how each says that nothing does."""
+
+
+def _cut(body: bytes, fault: Fault) -> bytes:
+    """A listing that lost its end and does not know it; anything else as it is."""
+    try:
+        data = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return body
+    return orjson.dumps(_shortened(data, fault.fraction))
+
+
+def _shortened(data: Any, fraction: float) -> Any:
+    if isinstance(data, list):
+        return data[: math.ceil(len(data) * fraction)]
+    if not isinstance(data, dict):
+        return data
+    left = {}
+    for name, value in data.items():
+        if name in _PAGE_MARKS:
+            left[name] = _PAGE_MARKS[name]
+        elif isinstance(value, list):
+            left[name] = _shortened(value, fraction)
+        elif name == "response_metadata":
+            left[name] = {**value, "next_cursor": ""}
+        else:
+            left[name] = value
+    if "total" in left and isinstance(left.get("values"), list):
+        left["total"] = left.get("startAt", 0) + len(left["values"])
+    return {name: value for name, value in left.items() if value is not None}
 
 
 async def _send_slowly(stream: web.StreamResponse, body: bytes, seconds: float) -> None:

@@ -84,7 +84,9 @@ def forget_partition(source: str, found: Forgettable) -> PartitionResult:
 
 def _deletes(session: SyncSession, state: PartitionState) -> Iterator[Delete]:
     ledger = session.stores.ledger
-    keys = {record.key for page in ledger.records_of(state.id) for record in page}
+    held = {record.key: record.parent for page in ledger.records_of(state.id) for record in page}
+    # What belongs to an item goes with it.
+    keys = {key for key, parent in held.items() if parent not in held}
     # Items that were set aside and never became documents go too.
     keys |= {
         letter.key

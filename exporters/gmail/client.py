@@ -30,7 +30,7 @@ from exporters.http import HttpClient
 
 SCOPES: Final = ("https://www.googleapis.com/auth/gmail.readonly",)
 
-_SERVICE: Final = "Gmail"
+SERVICE: Final = "Gmail"
 _OPEN_MAILBOXES: Final = 64
 """Mailboxes with connections at a time; more than are ever read at once."""
 
@@ -169,7 +169,7 @@ class Mailbox:
         if own := settings.rate_limits.get(PER_MAILBOX):
             limits[self._scope] = own
         self._caller = ApiCaller(
-            _SERVICE,
+            SERVICE,
             secret,
             settings.model_copy(update={"rate_limits": limits}),
             codes=GOOGLE_CODES,
@@ -403,9 +403,9 @@ class Mailbox:
 
     def _judged(self, answer: InnerResponse | None, identifier: str) -> Message | ExportError:
         if answer is None:
-            return left_out(_SERVICE, "messages.get")
+            return left_out(SERVICE, "messages.get")
         about = RequestInfo(
-            service=_SERVICE, name="messages.get", scope=self._scope, item=identifier
+            service=SERVICE, name="messages.get", scope=self._scope, item=identifier
         )
         error = answer.failure(codes=self._caller.codes, about=about)
         if error is not None:

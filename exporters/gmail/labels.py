@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from exporters.errors import CursorExpiredError, InvalidDataError, NotFoundError
-from exporters.gmail.client import Mailbox
+from exporters.gmail.client import SERVICE, Mailbox
 from exporters.gmail.payloads import SPAM_TRASH
+from exporters.paging import PageTokens
 
 _AT_ONCE: Final = 2_000
 
@@ -68,7 +69,8 @@ class LabelBook:
     def _ids(self, query: str | None, label: str | None) -> "array[int] | None":
         """The mails of a label, or all; None where the label was deleted meanwhile."""
         found = array("Q")
-        token = None
+        token, tokens = None, PageTokens(SERVICE, "messages.list")
+        lost = False
         while True:
             try:
                 page = self._mailbox.page(
@@ -79,9 +81,12 @@ class LabelBook:
                     raise
                 return None
             except CursorExpiredError:
-                found, token = array("Q"), None
+                if lost:
+                    raise
+                found, token, lost = array("Q"), None, True
+                tokens = PageTokens(SERVICE, "messages.list")
                 continue
             found.extend(int(identifier, 16) for identifier in page.ids)
-            if not page.next_token or page.next_token == token:
+            if not page.next_token:
                 return found
-            token = page.next_token
+            token = tokens.following(page.next_token)

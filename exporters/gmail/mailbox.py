@@ -27,9 +27,8 @@ from exporters.errors import (
     ExportError,
     NotFoundError,
     PermissionDeniedError,
-    TransientError,
 )
-from exporters.gmail.client import Mailbox, Message, Page
+from exporters.gmail.client import SERVICE, Mailbox, Message, Page
 from exporters.gmail.labels import LabelBook
 from exporters.gmail.landing import Extract, land_mail
 from exporters.gmail.payloads import (
@@ -43,6 +42,7 @@ from exporters.gmail.payloads import (
     labels_of,
     message_id_of,
 )
+from exporters.paging import PageTokens
 
 _log: Final = logging.getLogger(__name__)
 
@@ -177,7 +177,7 @@ class MailboxReader:
     def search(self, query: str | None, limit: int | None) -> Iterator[Change]:
         """Lists what a search finds, or the newest mails; promises nothing of the rest."""
         left = limit
-        token = None
+        token, tokens = None, PageTokens(SERVICE, "messages.list")
         while True:
             page = self.mailbox.page(
                 token=token, query=query, size=left, spam_trash=self.spam_trash
@@ -188,7 +188,7 @@ class MailboxReader:
                 left -= len(page.ids)
             if not page.next_token or (left is not None and left <= 0):
                 break
-            token = _another(page, token)
+            token = tokens.following(page.next_token)
         yield Complete(full=False)
 
     def changes(self, start: str, cursor: Callable[[str], Mapping[str, Any]]) -> Iterator[Change]:
@@ -201,7 +201,7 @@ class MailboxReader:
         Raises:
             CursorExpiredError: Gmail does not know the mark any more.
         """
-        token = None
+        token, tokens = None, PageTokens(SERVICE, "history.list")
         self.mark = start
         while True:
             page = self.mailbox.history(start, token)
@@ -213,9 +213,7 @@ class MailboxReader:
             if page.records:
                 self.mark = str(page.records[-1]["id"])
             yield Checkpoint(cursor(self.mark))
-            if page.next_token == token:
-                raise _in_a_circle("history.list")
-            token = page.next_token
+            token = tokens.following(page.next_token)
 
     def listed(self, identifier: str) -> Listed:
         """A mail that was seen in a listing."""
@@ -316,7 +314,7 @@ class MailboxReader:
     # --- paging ---------------------------------------------------------------------------------
 
     def _pages(self, stretch: Stretch) -> Iterator[Page]:
-        token = stretch.token
+        token, tokens = stretch.token, PageTokens(SERVICE, "messages.list", stretch.token)
         before: set[str] = set()
         while True:
             try:
@@ -335,7 +333,7 @@ class MailboxReader:
             if not page.next_token:
                 return
             before = set(page.ids)
-            token = _another(page, token)
+            token = tokens.following(page.next_token)
 
     # --- history --------------------------------------------------------------------------------
 
@@ -401,21 +399,3 @@ def _number(identifier: str) -> int:
 
 def _moment(seconds: int | None) -> datetime | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
-
-
-def _another(page: Page, token: str | None) -> str:
-    """The token of the next page.
-
-    Raises:
-        TransientError: It is the one of this page.
-    """
-    if page.next_token is None or page.next_token == token:
-        raise _in_a_circle("messages.list")
-    return page.next_token
-
-
-def _in_a_circle(method: str) -> TransientError:
-    return TransientError(
-        f"Gmail answers {method} with the same page again and again.",
-        hint="A fault on Google's side: run again later. Nothing was deleted.",
-    )

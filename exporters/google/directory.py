@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from exporters.errors import InvalidDataError, NotFoundError
 from exporters.http import HttpClient
+from exporters.paging import PageTokens
 
 SCOPE: Final = "https://www.googleapis.com/auth/admin.directory.user.readonly"
 
@@ -33,13 +34,14 @@ class GoogleDirectory:
         Raises:
             ExportError: Google refuses.
         """
-        token = None
+        token, tokens = None, PageTokens("Google's directory", "users.list")
         while True:
             page = self._page(f"nextPageToken,users({_FIELDS})", token, _PAGE_SIZE)
             yield from page.get("users") or ()
             token = page.get("nextPageToken")
             if not token:
                 return
+            tokens.following(token)
 
     def user(self, address: str) -> User | None:
         """One person, by the primary address or an alias; None where there is none.
@@ -67,7 +69,10 @@ class GoogleDirectory:
         for user in page.get("users") or ():
             if customer := user.get("customerId"):
                 return str(customer)
-        raise InvalidDataError("Google's directory does not tell the Workspace's customer id.")
+        raise InvalidDataError(
+            "Google's directory does not tell the Workspace's customer id.",
+            hint="Check that admin_subject is an administrator of the Workspace.",
+        )
 
     def _page(self, fields: str, token: str | None, size: int) -> Mapping[str, Any]:
         answer = self._http.get(

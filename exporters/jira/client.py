@@ -21,7 +21,8 @@ from exporters.jira.errors import PAGE_LOST, SCOPE_LACKING
 from exporters.jira.fields import epoch_ms
 from exporters.jira.jql import changed_jql
 from exporters.jira.settings import JiraSettings
-from exporters.jira.site import JiraWire, Site
+from exporters.jira.site import SERVICE, JiraWire, Site
+from exporters.paging import PageTokens
 
 if TYPE_CHECKING:
     from exporters.http import Download, HttpClient
@@ -165,11 +166,6 @@ class JiraClient:
         body = self._search(f"{self._api}search/jql", asked, size, paged=token is not None)
         following = body.get("nextPageToken")
         following = following if isinstance(following, str) and not body.get("isLast") else None
-        if following and following == token:
-            raise InvalidDataError(
-                "Jira answers a search with the same page again and again.",
-                hint="Run again later; nothing of this listing was taken for deleted.",
-            )
         return SearchPage(items_of(body, "issues", "a search"), following)
 
     def _search_data_center(
@@ -226,12 +222,13 @@ class JiraClient:
         """
         wanted = list(dict.fromkeys([*fields, "updated"]))
         token: str | None = None
+        tokens = PageTokens(SERVICE, "a search")
         while True:
             page = self.search(changed_jql(where, since, until), wanted, token=token)
             yield page.issues
             if not page.token:
                 return
-            token = page.token
+            token = tokens.following(page.token)
             if self.site().is_cloud:
                 continue
             # By numbers, an issue that moves to the end would shift the next page past another.
@@ -414,7 +411,7 @@ class JiraClient:
             path, params = "users/search", {}
         else:
             path, params = "user/search", {"username": ".", "includeInactive": "true"}
-        start = 0
+        start, pages = 0, PageTokens(SERVICE, "the people")
         while True:
             # Pages are filtered after they were cut, so only an empty one is the end.
             page = as_objects(
@@ -426,6 +423,7 @@ class JiraClient:
             )
             if not page:
                 return
+            pages.following(repr(page[0]))
             yield from page
             start += _DIRECTORY_PAGE
 
@@ -458,11 +456,14 @@ class JiraClient:
         """The items of all pages of a listing by numbers; the server may lower the size."""
         size = size or self._settings.page_size
         prefix = "rest/agile/1.0/" if agile else self._api
+        pages = PageTokens(SERVICE, name)
         while True:
             asked = {**params, "startAt": start, "maxResults": size}
             with _scopes_told(name):
                 body = as_object(self._http.get(prefix + path, params=asked, name=name).body)
             items = items_of(body, key, name)
+            if items:
+                pages.following(repr(items[0]))
             yield from items
             start += len(items)
             total = body.get("total")

@@ -42,6 +42,7 @@ PAGE_LOST: Final[Mapping[str, ErrorRule]] = {
     "HTTP 400": ErrorRule(
         error=CursorExpiredError,
         message="Jira no longer knows the page that {request} asks for.",
+        hint="The listing begins again with the next run.",
     )
 }
 """For a call that goes on with a page token, which lives seven days."""

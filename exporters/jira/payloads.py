@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from documents.fingerprints import text_hash
 from documents.principals import DENY_ALL
 from exporters.changes import RawRecord, record_key
 from exporters.jira.fields import SLA, epoch_ms, moment, without_running_clocks
@@ -46,8 +47,9 @@ def issue_version(issue: Mapping[str, Any]) -> str | None:
 
 
 def attachment_version(attachment: Mapping[str, Any], issue: Mapping[str, Any]) -> str:
-    """The version mark of an attachment, which never changes, in the place of its issue."""
-    return f"{attachment.get('id')}-{issue.get('key')}"
+    """The version mark of an attachment, which never changes, under what its issue is called."""
+    summary = str((issue.get("fields") or {}).get("summary") or "")
+    return f"{attachment.get('id')}-{issue.get('key')}-{text_hash(summary)[:8]}"
 
 
 def trimmed(value: Any) -> Any:

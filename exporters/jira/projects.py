@@ -31,7 +31,9 @@ from exporters.jira.jql import changed_jql
 from exporters.jira.loading import IssueLoader
 from exporters.jira.payloads import ATTACHMENT, ISSUE
 from exporters.jira.settings import JiraSettings
+from exporters.jira.site import SERVICE
 from exporters.jira.vocabulary import container, project_facts
+from exporters.paging import PageTokens
 
 _MINUTE_MS: Final = 60_000
 
@@ -260,12 +262,13 @@ class ProjectSync:
             yield newest
 
     def _id_pages(self, token: str | None) -> Iterator[tuple[list[dict[str, Any]], str | None]]:
+        tokens = PageTokens(SERVICE, "a search", token)
         while True:
             page = self._client.search(f"{self._all} ORDER BY id ASC", ["id"], token=token)
             yield page.issues, page.token
-            token = page.token
-            if not token:
+            if not page.token:
                 return
+            token = tokens.following(page.token)
 
     def _newest(self) -> int | None:
         """When an issue of the project changed last, as far as Jira's index shows it."""

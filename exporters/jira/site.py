@@ -16,6 +16,8 @@ from exporters.jira.settings import JiraSettings
 if TYPE_CHECKING:
     from exporters.http import HttpClient
 
+SERVICE: Final = "Jira"
+
 _GATEWAY_PATH: Final = "/ex/jira/"
 _BATCH_ATTEMPTS: Final = 2
 
@@ -168,7 +170,9 @@ class JiraWire:
         from exporters.http import HttpClient  # noqa: PLC0415 (0.1 s)
 
         settings = self._settings.model_copy(update={"base_url": base_url, **changes})
-        caller = ApiCaller("Jira", self._credential.secret, settings, codes=JIRA_CODES, renew=renew)
+        caller = ApiCaller(
+            SERVICE, self._credential.secret, settings, codes=JIRA_CODES, renew=renew
+        )
         client = HttpClient(caller, authorization=authorization)
         self._opened.append(client)
         return client

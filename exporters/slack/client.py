@@ -1,16 +1,21 @@
 """The wire to Slack's Web API: authentication, paging, limits. The only user of slack_sdk."""
 
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
+from http.client import IncompleteRead
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
+from urllib.request import BaseHandler, HTTPSHandler, ProxyHandler, Request, build_opener
 
 from documents.errors import ConfigurationError
 from exporters.caller import ApiCaller
-from exporters.errors import CursorExpiredError, InvalidDataError
+from exporters.classify import RequestInfo, answer_too_large
+from exporters.errors import CursorExpiredError, InvalidDataError, TransientError
+from exporters.paging import PageTokens
 from exporters.slack.errors import SLACK_CODES
 from exporters.slack.settings import Kind, SlackSettings
 
@@ -21,6 +26,8 @@ if TYPE_CHECKING:
     from exporters.http import HttpClient
 
 _log = logging.getLogger(__name__)
+
+_SERVICE: Final = "Slack"
 
 KIND_SCOPES: Final[Mapping[Kind, tuple[str, str]]] = {
     "public": ("channels:read", "channels:history"),
@@ -42,6 +49,7 @@ _LIMITED_RETRY_SECONDS: Final = 20
 """Since May 2025 apps that are distributed outside the Marketplace get 15 objects and one request a
 minute of history and replies; others that meet a limit are asked to wait for a few seconds."""
 
+_PIECE_BYTES: Final = 64 * 1024
 _FILE_HOSTS: Final = ("files.slack.com", "slack-files.com")
 
 
@@ -81,14 +89,12 @@ class SlackClient:
                 "There is no Slack token.",
                 hint="Set SLACK_BOT_TOKEN, or name a saved Slack credentials block.",
             )
-        return ApiCaller("Slack", self._token, self._settings, codes=SLACK_CODES)
+        return ApiCaller(_SERVICE, self._token, self._settings, codes=SLACK_CODES)
 
     @cached_property
     def _web(self) -> "WebClient":
-        from slack_sdk import WebClient  # noqa: PLC0415 (0.1 s, and an optional extra)
-
         base = self._settings.base_url
-        return WebClient(
+        return _bounded_web_client(self._settings)(
             token=self._token,
             base_url=base if base.endswith("/") else f"{base}/",
             timeout=int(max(1, self._settings.read_timeout)),
@@ -226,7 +232,7 @@ class SlackClient:
 
     def _listing(self, method: str, field: str, **arguments: Any) -> Iterator[Any]:
         """The items of all pages of a cursor-paged method."""
-        cursor = ""
+        cursor, cursors = "", PageTokens(_SERVICE, method)
         while True:
             page = self._call(
                 method,
@@ -234,17 +240,19 @@ class SlackClient:
                 **arguments,
                 **({"cursor": cursor} if cursor else {}),
             )
-            yield from page.get(field) or ()
-            cursor = self._next(page, cursor, method)
+            yield from _items(page, field, method)
+            cursor = _next_cursor(page)
             if not cursor:
                 return
+            cursors.following(cursor)
 
     def _messages(
         self, method: str, arguments: Mapping[str, Any], *, newest_first: bool
     ) -> Iterator[MessagePage]:
         """Pages of messages; where Slack lost its place, from the last message's time on."""
         bound = "latest" if newest_first else "oldest"
-        current, cursor, last = dict(arguments), "", ""
+        current, cursor, last, begun = dict(arguments), "", "", ""
+        cursors = PageTokens(_SERVICE, method)
         while True:
             try:
                 page = self._call(
@@ -254,11 +262,12 @@ class SlackClient:
                     **({"cursor": cursor} if cursor else {}),
                 )
             except CursorExpiredError:
-                if not cursor or not last:
+                if not cursor or last == begun:
                     raise
-                current, cursor = {**arguments, bound: last}, ""
+                current, cursor, begun = {**arguments, bound: last}, "", last
+                cursors = PageTokens(_SERVICE, method)
                 continue
-            messages = page.get("messages") or []
+            messages = _items(page, "messages", method)
             if len(messages) > _LIMITED_OBJECTS:
                 self._suspects_limit = False
                 self.gives_full_pages = True
@@ -266,22 +275,19 @@ class SlackClient:
                 self._suspects_limit = True
             yield MessagePage(messages, bool(page.get("is_limited")))
             before, last = last, messages[-1]["ts"] if messages else last
-            cursor = self._next(page, cursor, method)
+            cursor = _next_cursor(page)
             if cursor:
+                cursors.following(cursor)
                 continue
-            if not page.get("has_more") or last == before:
+            if not page.get("has_more"):
                 return
-            # More, but no way to it: Slack sends this to apps of the oldest kind.
+            if last == before:
+                raise TransientError(
+                    f"Slack says that there is more of {method}, and not how to get at it.",
+                    hint="Run again later; nothing of this listing was taken for deleted.",
+                )
+            # More, but no cursor: Slack sends this to apps of the oldest kind.
             current = {**arguments, bound: last}
-
-    def _next(self, page: Mapping[str, Any], cursor: str, method: str) -> str:
-        following = str((page.get("response_metadata") or {}).get("next_cursor") or "")
-        if following and following == cursor:
-            raise InvalidDataError(
-                f"Slack answers {method} with the same page again and again.",
-                hint="Run again later; nothing of this listing was taken for deleted.",
-            )
-        return following
 
     def _call(self, method: str, **arguments: Any) -> dict[str, Any]:
         return _data(self._response(method, **arguments))
@@ -305,6 +311,9 @@ class SlackClient:
         except SlackApiError as error:
             self._notice_limited_mode(method, error)
             raise
+        except _TooLargeError:
+            about = RequestInfo(service=_SERVICE, name=method, page_size=arguments.get("limit"))
+            raise answer_too_large(self._settings.max_json_bytes, about) from None
         if not isinstance(response.data, dict):
             raise InvalidDataError(f"Slack's answer to {method} is no JSON object.")
         return response
@@ -333,10 +342,58 @@ class SlackClient:
         )
 
 
+class _TooLargeError(Exception):
+    """An answer is larger than the setting `max_json_bytes`."""
+
+
+def _bounded_web_client(settings: SlackSettings) -> "type[WebClient]":
+    """slack_sdk's client, which by itself reads an answer of any size for any time."""
+    from slack_sdk import WebClient  # noqa: PLC0415 (0.1 s, and an optional extra)
+
+    class BoundedWebClient(WebClient):
+        def _perform_urllib_http_request_internal(self, url: str, req: Request) -> dict[str, Any]:
+            if not url.startswith(("https://", "http://")):
+                raise ConfigurationError(f"{url} is no address of Slack's Web API.")
+            handlers: list[BaseHandler] = [HTTPSHandler(context=self.ssl)]
+            if self.proxy:
+                handlers.append(ProxyHandler({"http": self.proxy, "https": self.proxy}))
+            deadline = time.monotonic() + settings.answer_timeout
+            with build_opener(*handlers).open(req, timeout=self.timeout) as answer:
+                body = bytearray()
+                while piece := answer.read1(_PIECE_BYTES):
+                    body += piece
+                    if len(body) > settings.max_json_bytes:
+                        raise _TooLargeError
+                    if time.monotonic() > deadline:
+                        raise TimeoutError("the answer takes too long as a whole")
+                if answer.length:
+                    raise IncompleteRead(bytes(body[:0]), answer.length)
+                charset = answer.headers.get_content_charset() or "utf-8"
+                text = body.decode(charset)
+                return {"status": answer.code, "headers": answer.headers, "body": text}
+
+    return BoundedWebClient
+
+
 def _data(response: "SlackResponse") -> dict[str, Any]:
     # Iterating a SlackResponse changes it in place, so what is kept is its data.
     data = response.data
     return data if isinstance(data, dict) else {}
+
+
+def _next_cursor(page: Mapping[str, Any]) -> str:
+    return str((page.get("response_metadata") or {}).get("next_cursor") or "")
+
+
+def _items(page: Mapping[str, Any], field: str, method: str) -> list[Any]:
+    """The items of a page, which must be there: a listing must not end early in silence."""
+    found = page.get(field)
+    if not isinstance(found, list):
+        raise TransientError(
+            f"Slack answered {method} without {field!r}.",
+            hint="Run again later; if it lasts, check base_url and proxies on the way.",
+        )
+    return found
 
 
 def _ts(moment: datetime) -> str:

@@ -84,13 +84,16 @@ SLACK_CODES: Final[Mapping[str, ErrorRule]] = {
     "invalid_cursor": ErrorRule(
         error=CursorExpiredError,
         message="Slack no longer knows the page that was asked for ({request}).",
+        hint="The listing begins again with the next run.",
     ),
     "ratelimited": ErrorRule(
-        error=RateLimitError, message="Slack limits the rate of {request}{wait}."
+        error=RateLimitError,
+        message="Slack limits the rate of {request}{wait}.",
+        hint="It is asked again after a wait; if it lasts, lower the setting `rate_limits`.",
     ),
     **_rules(
         TransientError,
-        "",
+        "It is asked again; if it lasts, look at https://slack-status.com.",
         {
             "internal_error": "Slack failed inside ({request}, {code}).",
             "fatal_error": "Slack failed inside ({request}, {code}).",

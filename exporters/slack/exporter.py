@@ -16,6 +16,7 @@ from exporters.changes import (
     Complete,
     ContainerChange,
     Cursor,
+    Delete,
     MembershipChange,
     RawRecord,
     Withheld,
@@ -187,7 +188,11 @@ class SlackExporter(BaseExporter):
         return self.documents(selection, limit=limit)
 
     def fetch(self, partition: Partition, entity: str, external_id: str) -> Iterator[Change] | None:
-        """Reads one thread or day again."""
+        """Reads one thread or day again.
+
+        Returns:
+            None where Slack's answer would prove nothing.
+        """
         if partition.kind == "people":
             return None
         _, _, identifier = external_id.partition(":")
@@ -197,7 +202,10 @@ class SlackExporter(BaseExporter):
         history = self._history(self._named(channel, members))
         if entity == THREAD:
             return history.fetch_thread(identifier, None)
-        return history.fetch_day(identifier)
+        found = list(history.fetch_day(identifier))
+        if any(isinstance(change, Delete) for change in found) and not history.shows_anything():
+            return None  # a channel that shows nothing at all says nothing of a day
+        return iter(found)
 
     def _left_at_archiving(
         self, partition: Partition, channel: dict[str, Any], cursor: Cursor | None

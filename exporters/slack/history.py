@@ -17,7 +17,7 @@ from exporters.changes import (
     Upsert,
     Withheld,
 )
-from exporters.errors import ExportError, NotFoundError
+from exporters.errors import ExportError, InvalidDataError, NotFoundError
 from exporters.slack.client import SlackClient
 from exporters.slack.documents import DAY, THREAD, files_of, ts_key, ts_time
 from exporters.slack.files import FileTexts
@@ -134,16 +134,23 @@ class ChannelHistory:
         """
         external_id = f"{self._id}:{root_ts}"
         try:
-            messages = [
-                message
+            # The root comes with every page.
+            found = {
+                message["ts"]: message
                 for page in self._client.replies(self._id, root_ts)
                 for message in page.messages
-            ]
+            }
         except NotFoundError:
             yield Delete(THREAD, external_id)
             return
-        root = next((message for message in messages if message["ts"] == root_ts), None)
-        if len({message["ts"] for message in messages}) < 2 or root is None:
+        if not found:
+            # Slack has an error for a thread that is gone; this says nothing of it.
+            raise InvalidDataError(
+                f"Slack answered with nothing when asked for the thread {root_ts}.",
+                external_id=external_id,
+            )
+        messages, root = list(found.values()), found.get(root_ts)
+        if len(messages) < 2 or root is None:
             yield Delete(THREAD, external_id)
             return
         texts, reasons, failures = self._file_texts(THREAD, external_id, messages)
@@ -176,6 +183,11 @@ class ChannelHistory:
             yield from self._load_singles(day, singles, None)
         else:
             yield Delete(DAY, f"{self._id}:{day}")
+
+    def shows_anything(self) -> bool:
+        """Whether Slack shows any message of the channel: else none of them is known to be gone."""
+        pages = self._client.history(self._id, oldest=None, latest=None)
+        return any(page.messages for page in pages)
 
     def _complete(self, since: datetime | None, until: datetime | None) -> Iterator[Change]:
         """The end of a listing; what a free plan hides is told, and not taken for deleted."""

@@ -158,6 +158,7 @@ class Asking:
         if start < 0 or size < 0:
             raise bad_request("startAt and maxResults must not be negative.")
         size = min(size, most)
+        start = 0 if self.switches.ignore_start_at else start
         taken = -(-size // 2) if self.switches.short_pages and size > 1 else size
         shown = values[start : start + taken]
         return shown, {

@@ -49,6 +49,8 @@ def search_jql(asking: Asking) -> Payload:
     if not payload["isLast"]:
         token = write_token(asking.viewer, jql, found.keys[end - 1], asking.site.clock())
         payload["nextPageToken"] = token + (EMPTY_FIRST if asking.switches.empty_pages else "")
+        if asking.switches.repeat_page_token and asking.text("nextPageToken"):
+            payload["nextPageToken"] = asking.text("nextPageToken")
     if "names" in asking.expand():
         chosen = chosen_fields(asking.listing("fields"))
         payload["names"] = {name: FIELDS[name].name for name in chosen}

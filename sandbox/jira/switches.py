@@ -15,6 +15,9 @@ class Switches:
         short_pages: Pages hold about half of what was asked for although more follows.
         empty_pages: Between two pages of ``search/jql`` comes one with no issues and a token.
         duplicate_items: The last issue of a page comes again as the first of the next.
+        repeat_page_token: The second page of ``search/jql`` names its own token as the next one,
+            for ever.
+        ignore_start_at: Listings by numbers give their first page whatever ``startAt`` says.
         embedded_comments: How many comments an issue carries itself on Cloud; more are counted in
             ``total`` and read from ``issue/{id}/comment``. Jira does not say how many it sends.
         page_token_seconds: How long a ``nextPageToken`` is good for.
@@ -32,6 +35,8 @@ class Switches:
     short_pages: bool = False
     empty_pages: bool = False
     duplicate_items: bool = False
+    repeat_page_token: bool = False
+    ignore_start_at: bool = False
     embedded_comments: int = 20
     page_token_seconds: float = WEEK
     truncate_bulkfetch_above: int | None = None

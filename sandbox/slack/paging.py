@@ -83,6 +83,8 @@ def cut_page(remaining: int, limit: int, cursor: Cursor | None, switches: Switch
     take = min(limit, remaining)
     if take == remaining:
         return Cut(take, None)
+    if switches.repeat_page_token and cursor:
+        return Cut(take, 0, cursor.marker)
     # A page of one cannot repeat its item and still get anywhere.
     repeats = switches.duplicate_items and take > 1
     return Cut(take, take - 1 if repeats else take)

@@ -24,6 +24,7 @@ class Switches:
         short_pages: Pages hold about half of what was asked for although more follows.
         empty_pages: Between two pages comes one with no items and a ``next_cursor``.
         duplicate_items: The last item of a page comes again as the first of the next.
+        repeat_page_token: The second page names its own cursor as the next one, for ever.
         filter_after_paging: ``limit`` counts conversations before ``types`` and
             ``exclude_archived`` are applied, as large workspaces are seen to do
             (slackapi/python-slack-sdk#1494), so pages come up short or empty.
@@ -37,6 +38,7 @@ class Switches:
     short_pages: bool = False
     empty_pages: bool = False
     duplicate_items: bool = False
+    repeat_page_token: bool = False
     filter_after_paging: bool = False
 
     def set(self, **values: Any) -> dict[str, Any]:

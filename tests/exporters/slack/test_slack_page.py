@@ -73,4 +73,5 @@ def test_every_sentence_is_one_that_is_said(sentence: str) -> None:
         for path in sorted((_ROOT / folder).rglob("*.py"))
     )
     said = re.sub(r'"\s*\n\s*f?"', "", code).replace("{method}", "conversations.history")
+    said = said.replace("{service}", "Slack")
     assert sentence in said

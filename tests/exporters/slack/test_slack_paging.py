@@ -15,8 +15,8 @@ from slack_samples import (
 
 from exporters.changes import Change, Checkpoint, Complete, Cursor
 from exporters.errors import (
-    InvalidDataError,
     RateLimitError,
+    TransientError,
 )
 from exporters.slack.exporter import SlackExporter
 from sandbox.slack import Fault, SlackSandbox, Workspace
@@ -188,7 +188,7 @@ def test_the_same_cursor_again_is_an_error_and_no_endless_loop(
     }
     slack.faults.add(Fault("answer", "conversations.history", times=None, status=200, body=page))
     exporter = exporter_of(slack)
-    with pytest.raises(InvalidDataError, match="same page again and again"):
+    with pytest.raises(TransientError, match="same page again and again"):
         list(exporter.pull(partition_named(exporter, "general"), None))
     assert slack.requests.count("conversations.history") == 2
 

@@ -1,9 +1,9 @@
 """A source with a small company behind it: what the suites of faults are run on."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
 from typing import Any, ClassVar, Final, Generic, TypeVar
@@ -41,13 +41,15 @@ class Opener:
     Attributes:
         make: Makes it.
         given: What it takes.
+        settings: What of the source's settings is otherwise than usual.
     """
 
     make: Callable[..., BaseExporter]
     given: tuple[str, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __call__(self) -> BaseExporter:
-        return self.make(*self.given)
+        return self.make(*self.given, **self.settings)
 
 
 class Stage(ABC, Generic[Company, Sandbox]):
@@ -55,6 +57,30 @@ class Stage(ABC, Generic[Company, Sandbox]):
 
     source: ClassVar[str]
     """Its name in its manifest."""
+
+    inside: ClassVar[frozenset[str]] = frozenset()
+    """Operations that are calls within another request: they have no connection of their own."""
+
+    files: ClassVar[frozenset[str]] = frozenset()
+    """Operations whose answer is a file, whatever it holds."""
+
+    finest: ClassVar[Mapping[str, Any]]
+    """Settings with which everything comes in many small pages."""
+
+    refused: ClassVar[Fault]
+    """What the vendor says, to every request, to a token that it does not accept any more."""
+
+    unscoped: ClassVar[Fault]
+    """The same of a right that the token has lost, to the requests that need it."""
+
+    contents: ClassVar[str]
+    """The operation that lists what is in a part."""
+
+    lost_page: ClassVar[Fault]
+    """The vendor does not know the page any more with which a listing goes on."""
+
+    lost_cursor: ClassVar[Fault | None] = None
+    """It does not know any more what changed; None where cursors are no marks of the vendor's."""
 
     @abstractmethod
     def company(self) -> Company:
@@ -69,8 +95,13 @@ class Stage(ABC, Generic[Company, Sandbox]):
         """A sandbox with this company, while the block lasts."""
 
     @abstractmethod
-    def opener(self, sandbox: Sandbox) -> Opener:
-        """Makes exporters that ask a sandbox, with small pages and no limits of ours."""
+    def opener(self, sandbox: Sandbox, **settings: Any) -> Opener:
+        """Makes exporters that ask a sandbox, with small pages and no limits of ours.
+
+        Args:
+            sandbox: The sandbox.
+            settings: Settings of the source that are to be otherwise.
+        """
 
     @abstractmethod
     def selection(self) -> Any:
@@ -105,6 +136,29 @@ class Stage(ABC, Generic[Company, Sandbox]):
 
         The first of that is what a vendor may say back.
         """
+
+    def close(self, company: Company) -> str:
+        """Takes away the access to one part; its key, as a partition."""
+
+    @abstractmethod
+    def reopen(self, company: Company) -> None:
+        """Gives it back."""
+
+    @abstractmethod
+    def remove(self, company: Company) -> str:
+        """Removes one part from the source, so that it is listed no more; its key."""
+
+    @abstractmethod
+    def leave(self, company: Company) -> None:
+        """Somebody who wrote a part of what is synced leaves."""
+
+    def expire_tokens(self, sandbox: Sandbox) -> bool:
+        """Lets access tokens expire that can be had anew; whether there are such."""
+        return False
+
+    @abstractmethod
+    def environment(self, sandbox: Sandbox) -> dict[str, str]:
+        """Credentials and settings as a person sets them, for a run as a command makes it."""
 
     @property
     def manifest(self) -> SourceManifest:

@@ -1,7 +1,10 @@
 """Slack: three channels of a company."""
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from random import Random
+from typing import Any, ClassVar
 
 from langchain_core.documents import Document
 
@@ -12,23 +15,36 @@ from faults.stages.base import CANARY, FREE, NOW, Opener, Stage, now
 from sandbox.faults import Fault
 from sandbox.slack import BOT_TOKEN, SlackSandbox, Workspace, generate_company
 from sandbox.slack.model import User
+from sandbox.slack.tokens import SYNC_HANDLE
 
 CHANNELS = ("general", "incidents", "payments")
 
 
-def slack_exporter(address: str, token: str = BOT_TOKEN) -> BaseExporter:
+def slack_exporter(address: str, token: str = BOT_TOKEN, **changes: Any) -> BaseExporter:
     settings = SlackSettings.model_validate(
         {
             "base_url": f"{address}/api/",
             "page_size": 40,
             "rate_limits": dict.fromkeys(TIER_LIMITS, FREE),
+            **changes,
         }
     )
     return SlackExporter(token, settings=settings, now=now)
 
 
+def _says(error: str, method: str = "*") -> Fault:
+    body = {"ok": False, "error": error}
+    return Fault("answer", method, times=None, status=200, body=body)
+
+
 class SlackStage(Stage[Workspace, SlackSandbox]):
     source = "slack"
+    files = frozenset({"/files-pri/*"})
+    finest: ClassVar[Mapping[str, Any]] = {"page_size": 9, "list_page_size": 12}
+    contents = "conversations.history"
+    refused = _says("token_expired")
+    unscoped = _says("missing_scope", "conversations.history")
+    lost_page = replace(_says("invalid_cursor", "conversations.history"), skip=1, times=1)
 
     def company(self) -> Workspace:
         return generate_company(messages=400, seed=7, now=NOW)
@@ -43,11 +59,33 @@ class SlackStage(Stage[Workspace, SlackSandbox]):
             company.post(channel, oldest.user, f"News of {channel}", ts=f"{NOW - 30:.6f}")
             company.delete(channel, told.timeline[-2])
 
+    def close(self, company: Workspace) -> str:
+        company.kick("payments", SYNC_HANDLE)
+        return company.channel("payments").id
+
+    def reopen(self, company: Workspace) -> None:
+        company.invite("payments", [SYNC_HANDLE])
+
+    def remove(self, company: Workspace) -> str:
+        key = company.channel("payments").id
+        company.delete_channel("payments")
+        return key
+
+    def leave(self, company: Workspace) -> None:
+        told = company.channel("incidents")
+        company.deactivate(told.messages[told.timeline[0]].user)
+
+    def environment(self, sandbox: SlackSandbox) -> dict[str, str]:
+        return {
+            "SLACK_BOT_TOKEN": BOT_TOKEN,
+            "DATA_GETTERS_SLACK__BASE_URL": sandbox.api_url,
+        }
+
     def served(self, company: Workspace) -> AbstractContextManager[SlackSandbox]:
         return SlackSandbox(company)
 
-    def opener(self, sandbox: SlackSandbox) -> Opener:
-        return Opener(slack_exporter, (sandbox.base_url,))
+    def opener(self, sandbox: SlackSandbox, **settings: Any) -> Opener:
+        return Opener(slack_exporter, (sandbox.base_url,), settings)
 
     def selection(self) -> SlackSelection:
         return SlackSelection(channels=list(CHANNELS))

@@ -1,0 +1,1 @@
+"""What vendors do wrong, and what becomes of a sync then."""
