@@ -3,8 +3,9 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from exporters.base import BaseExporter
@@ -18,13 +19,28 @@ CLOCK: Final = datetime.fromtimestamp(NOW, UTC)
 FREE: Final = {"per_minute": 1_000_000, "burst": 100_000}
 """A rate limit that is none."""
 
+Clock = Callable[[], datetime]
+
 Company = TypeVar("Company")
 Sandbox = TypeVar("Sandbox", bound=SandboxServer)
 
 
-def now() -> datetime:
-    """The clock of the exporters."""
-    return CLOCK
+class Hurried:
+    """The clock of a company, set forward now and then."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return self._clock() + self.ahead
+
+
+def hurried(clock: Callable[[], float], seconds: float) -> Hurried:
+    """A clock set forward."""
+    found = clock if isinstance(clock, Hurried) else Hurried(clock)
+    found.ahead += seconds
+    return found
 
 
 @dataclass(frozen=True)
@@ -33,14 +49,20 @@ class Opener:
 
     Attributes:
         make: Makes it.
-        given: What it takes.
+        given: What it takes, before its clock.
+        clock: What its clock says.
     """
 
     make: Callable[..., BaseExporter]
     given: tuple[str, ...]
+    clock: datetime = CLOCK
 
     def __call__(self) -> BaseExporter:
-        return self.make(*self.given)
+        return self.make(*self.given, now=lambda: self.clock)
+
+    def off(self, seconds: float) -> "Opener":
+        """The same with a clock that is fast by so many seconds; slow, where they are negative."""
+        return replace(self, clock=self.clock + timedelta(seconds=seconds))
 
 
 class Stage(ABC, Generic[Company, Sandbox]):
@@ -56,6 +78,17 @@ class Stage(ABC, Generic[Company, Sandbox]):
     @abstractmethod
     def move(self, company: Company) -> None:
         """Lets some time pass in a company: news, edits, deletes, access that moves."""
+
+    @abstractmethod
+    def step(self, company: Company, dice: Random) -> None:
+        """Has one small thing happen in a company: an addition, an edit, a delete, other access.
+
+        Only what the source tells of in its next sync, as far as its page in the docs says.
+        """
+
+    @abstractmethod
+    def passes(self, company: Company, seconds: float) -> None:
+        """Lets time pass in a company."""
 
     @abstractmethod
     def served(self, company: Company) -> AbstractContextManager[Sandbox]:

@@ -1,16 +1,19 @@
 """Jira: two projects of a company."""
 
 from contextlib import AbstractContextManager
+from random import Random
 
 from exporters.base import BaseExporter
 from exporters.jira.exporter import JiraExporter
 from exporters.jira.settings import JiraSelection, JiraSettings
-from faults.stages.base import FREE, NOW, Opener, Stage, now
+from faults.stages.base import FREE, NOW, Clock, Opener, Stage
 from sandbox.jira import ADMIN_TOKEN, SYNC_EMAIL, JiraSandbox, generate_site
 from sandbox.jira.site import Site
 
+PROJECTS = ("PAY", "WEB")
 
-def jira_exporter(address: str) -> BaseExporter:
+
+def jira_exporter(address: str, *, now: Clock) -> BaseExporter:
     settings = JiraSettings.model_validate(
         {
             "base_url": address, "email": SYNC_EMAIL, "id_page_size": 20, "bulk_size": 10,
@@ -35,6 +38,50 @@ class JiraStage(Stage[Site, JiraSandbox]):
         some = [issue for issue in web if issue.attachments] or web
         company.delete_issue(some[0].key)
 
+    def step(self, company: Site, dice: Random) -> None:
+        """Something with an issue, or with who may see a project."""
+        person = "knowledge.sync"
+        project = company.project(dice.choice(PROJECTS))
+        issues = company.issues_of(project.id)
+        issue = dice.choice(issues)
+        text = f"Number {dice.randrange(10_000)}"
+        acts = ("create", "comment", "edit", "delete", "move", "attach", "detach", "role", "group")
+        match dice.choice(acts):
+            case "comment":
+                company.comment(issue.key, person, text)
+            case "edit":
+                company.edit_issue(issue.key, summary=text)
+            case "delete" if len(issues) > 5:
+                company.delete_issue(issue.key)
+            case "move":
+                [other] = {*PROJECTS} - {project.key}
+                company.move_issue(issue.key, other)
+            case "attach":
+                company.attach(issue.key, person, "notes.txt", text.encode())
+            case "detach" if issue.attachments:
+                company.remove_attachment(issue.key, issue.attachments[0].id)
+            case "role":
+                role, actors = dice.choice(sorted(project.roles.items()))
+                someone = dice.choice(sorted(company.people))
+                if someone in actors.people:
+                    company.remove_role_actor(project.key, role, person=someone)
+                else:
+                    company.add_role_actor(project.key, role, person=someone)
+            case "group":
+                group, someone = (
+                    company.group("leadership-team"),
+                    dice.choice(sorted(company.people)),
+                )
+                change = company.add_to_group
+                if someone in group.members:
+                    change = company.remove_from_group
+                change(group.name, someone)
+            case _:
+                company.create_issue(project.key, text, reporter=person)
+
+    def passes(self, company: Site, seconds: float) -> None:
+        company.clock.advance(seconds)
+
     def served(self, company: Site) -> AbstractContextManager[JiraSandbox]:
         return JiraSandbox(company)
 
@@ -42,4 +89,4 @@ class JiraStage(Stage[Site, JiraSandbox]):
         return Opener(jira_exporter, (sandbox.base_url,))
 
     def selection(self) -> JiraSelection:
-        return JiraSelection(projects=["PAY", "WEB"])
+        return JiraSelection(projects=list(PROJECTS))
