@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from documents.fingerprints import text_hash
 from documents.principals import DENY_ALL
 from exporters.changes import RawRecord, record_key
 from exporters.jira.fields import SLA, epoch_ms, moment, without_running_clocks
@@ -46,8 +47,14 @@ def issue_version(issue: Mapping[str, Any]) -> str | None:
 
 
 def attachment_version(attachment: Mapping[str, Any], issue: Mapping[str, Any]) -> str:
-    """The version mark of an attachment, which never changes, in the place of its issue."""
-    return f"{attachment.get('id')}-{issue.get('key')}"
+    """The version mark of an attachment, which never changes itself, with that of its issue."""
+    return f"{attachment.get('id')}-{_issue_mark(issue)}"
+
+
+def _issue_mark(issue: Mapping[str, Any]) -> str:
+    """What of an issue is in the documents of what belongs to it: its key and its summary."""
+    summary = (issue.get("fields") or {}).get("summary") or ""
+    return f"{issue.get('key')}-{text_hash(summary)[:12]}"
 
 
 def trimmed(value: Any) -> Any:
@@ -138,7 +145,7 @@ def comment_record(
         },
         url=comment_url(site.url, issue.get("key"), comment.get("id")),
         occurred_at=moment(comment.get("created")),
-        version=f"{epoch_ms(comment.get('updated'))}-{issue.get('key')}",
+        version=f"{epoch_ms(comment.get('updated'))}-{_issue_mark(issue)}",
         fetched_at=fetched_at,
         parent=record_key(ISSUE, str(issue["id"])),
     )

@@ -169,6 +169,7 @@ def test_after_an_hour_of_changes_and_faults_the_stores_are_as_the_source_is(
     )
     people = people_of(fresh)
     assert people or name == "slack"
-    assert differences(held(folder, people), held(fresh, people)) == []
+    found = differences(held(folder, people), held(fresh, people))
+    assert not found, "\n".join(found[:60])
     flat(told)
     assert os.listdir(folder)  # noqa: PTH208

@@ -39,21 +39,26 @@ class JiraStage(Stage[Site, JiraSandbox]):
         company.delete_issue(some[0].key)
 
     def step(self, company: Site, dice: Random) -> None:
-        """Something with an issue, or with who may see a project."""
+        """Something with an issue, or with who may see a project.
+
+        What others name as their parent or are linked with stays where it is: Jira does not tell
+        of those others.
+        """
         person = "knowledge.sync"
         project = company.project(dice.choice(PROJECTS))
         issues = company.issues_of(project.id)
         issue = dice.choice(issues)
+        alone = not (company.children_of.get(issue.id) or company.links_of.get(issue.id))
         text = f"Number {dice.randrange(10_000)}"
         acts = ("create", "comment", "edit", "delete", "move", "attach", "detach", "role", "group")
         match dice.choice(acts):
             case "comment":
                 company.comment(issue.key, person, text)
-            case "edit":
+            case "edit" if alone:
                 company.edit_issue(issue.key, summary=text)
-            case "delete" if len(issues) > 5:
+            case "delete" if alone and len(issues) > 5:
                 company.delete_issue(issue.key)
-            case "move":
+            case "move" if alone:
                 [other] = {*PROJECTS} - {project.key}
                 company.move_issue(issue.key, other)
             case "attach":
