@@ -205,6 +205,23 @@ class Undisturbed:
     cpu: list[float]
 
 
+def undisturbed_runs(rehearsal: Rehearsal, fork_server: ForkServer, folder: Path) -> Undisturbed:
+    """Runs every phase, one after the other; keeps the stores of before and after each."""
+    told = Undisturbed([folder / "0"], [], [], [])
+    told.folders[0].mkdir()
+    for phase in range(rehearsal.phases):
+        after = folder / f"{phase + 1}"
+        rehearsal.before(after, phase, told.folders[-1])
+        ended = fork_server.run(rehearse, rehearsal, after, phase)
+        assert ended.code == 0, ended.value
+        told.folders.append(after)
+        told.states.append(rehearsal.state(after))
+        told.steps.append(ended.value["steps"])
+        told.cpu.append(ended.value["cpu"])
+    assert told.states[-1]["documents"], "nothing was synced"
+    return told
+
+
 class KillAndResume:
     """The contract."""
 
@@ -230,18 +247,7 @@ class KillAndResume:
         tmp_path_factory: pytest.TempPathFactory,
     ) -> Undisturbed:
         """What every disturbed run must come to."""
-        told = Undisturbed([tmp_path_factory.mktemp("undisturbed")], [], [], [])
-        for phase in range(rehearsal.phases):
-            after = tmp_path_factory.mktemp("undisturbed") / "stores"
-            rehearsal.before(after, phase, told.folders[-1])
-            ended = fork_server.run(rehearse, rehearsal, after, phase)
-            assert ended.code == 0, ended.value
-            told.folders.append(after)
-            told.states.append(rehearsal.state(after))
-            told.steps.append(ended.value["steps"])
-            told.cpu.append(ended.value["cpu"])
-        assert told.states[-1]["documents"], "nothing was synced"
-        return told
+        return undisturbed_runs(rehearsal, fork_server, tmp_path_factory.mktemp("undisturbed"))
 
     @pytest.fixture(params=[0, 1], ids=["first sync", "next sync"])
     def phase(self, request: pytest.FixtureRequest) -> int:
