@@ -99,6 +99,10 @@ class Stage(ABC, Generic[Company, Sandbox]):
         """Makes exporters that ask a sandbox, with small pages and no limits of ours."""
 
     @abstractmethod
+    def credentials(self, sandbox: Sandbox) -> dict[str, str]:
+        """What a process that asks a sandbox finds in its environment besides the settings."""
+
+    @abstractmethod
     def selection(self) -> Any:
         """What is synced: enough for several checkpoints, little enough for hundreds of runs."""
 

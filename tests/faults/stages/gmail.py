@@ -82,5 +82,11 @@ class GmailStage(Stage[Mailboxes, GmailSandbox]):
         key = json.dumps(sandbox.service_account_info())
         return Opener(gmail_exporter, (sandbox.base_url, key, _STAFF.head("it").email))
 
+    def credentials(self, sandbox: GmailSandbox) -> dict[str, str]:
+        return {
+            "GOOGLE_SERVICE_ACCOUNT_JSON": json.dumps(sandbox.service_account_info()),
+            "GOOGLE_ADMIN_SUBJECT": _STAFF.head("it").email,
+        }
+
     def selection(self) -> GmailSelection:
         return GmailSelection(mailboxes=[box.address for box in self.company().boxes()[:5]])

@@ -93,5 +93,8 @@ class JiraStage(Stage[Site, JiraSandbox]):
     def opener(self, sandbox: JiraSandbox) -> Opener:
         return Opener(jira_exporter, (sandbox.base_url,))
 
+    def credentials(self, sandbox: JiraSandbox) -> dict[str, str]:
+        return {"JIRA_TOKEN": ADMIN_TOKEN}
+
     def selection(self) -> JiraSelection:
         return JiraSelection(projects=list(PROJECTS))

@@ -88,5 +88,8 @@ class SlackStage(Stage[Workspace, SlackSandbox]):
     def opener(self, sandbox: SlackSandbox) -> Opener:
         return Opener(slack_exporter, (sandbox.base_url,))
 
+    def credentials(self, sandbox: SlackSandbox) -> dict[str, str]:
+        return {"SLACK_BOT_TOKEN": BOT_TOKEN}
+
     def selection(self) -> SlackSelection:
         return SlackSelection(channels=[*CHANNELS, PRIVATE])
