@@ -1,8 +1,9 @@
 """Syncs of a source's stage that can be run again and again, in any process."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -13,7 +14,7 @@ from watched_stores import Watch, settings_in, watched
 
 from exporters.base import BaseExporter
 from exporters.registry import SourceManifest
-from faults.stages.base import Opener, Stage
+from faults.stages.base import CLOCK, Opener, Stage
 from tasks.making import Recipe
 from tasks.making_process import Order, ProcessMaker
 from tasks.options import SyncOptions
@@ -28,7 +29,7 @@ class Phases:
     """Makes the exporter of a phase.
 
     Attributes:
-        openers: Of the company, of the same one later, and so on.
+        openers: By phase.
     """
 
     openers: tuple[Opener, ...]
@@ -70,13 +71,20 @@ def on_a_server(url: str, prefix: str, folder: Path, watch: Watch) -> Stores:
     return watched(settings_in(folder, document_index=address, vector_store=address), watch)
 
 
-def companies(stage: Stage[Any, Any], phases: int) -> list[Any]:
-    """The company of each phase: as it is at first, and moved on once more each time."""
-    made = [stage.company() for _ in range(phases)]
-    for times, company in enumerate(made):
-        for _ in range(times):
-            stage.move(company)
-    return made
+def differences(found: Any, wanted: Any, place: str = "") -> list[str]:
+    """Where two states differ, a line each."""
+    if found == wanted:
+        return []
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        return [
+            line
+            for key in sorted({*found, *wanted}, key=str)
+            for line in differences(found.get(key), wanted.get(key), f"{place}/{key}")
+        ]
+    if isinstance(found, list) and isinstance(wanted, list):
+        more, less = [x for x in found if x not in wanted], [x for x in wanted if x not in found]
+        return [f"{place}: {more!r} instead of {less!r}"]
+    return [f"{place}: {found!r} instead of {wanted!r}"]
 
 
 @contextmanager
@@ -85,28 +93,30 @@ def rehearsal_of(
     open_stores: Callable[[Path, Watch], Stores] | None = None,
     *,
     apart: bool = False,
-    seconds: Sequence[float] = (0, 0),
+    phases: int = 2,
+    clock: datetime | None = CLOCK,
     **fields: Any,
 ) -> Iterator[Rehearsal]:
-    """The syncs of a stage: one of the company as it is at first, one a move later, and so on.
+    """The syncs of a stage: one of the company as it is at first, and one or two a move later.
 
     Args:
         stage: Of which source.
         open_stores: Opens the stores in a folder; None for those in one file.
         apart: Whether documents are made in a process of their own.
-        seconds: How far off the exporters' clock is in each phase.
+        phases: How many syncs follow each other.
+        clock: What the exporters' clock says; None for that of the machine.
         fields: Others of the rehearsal.
     """
     selection = stage.selection()
     with ExitStack() as stack:
-        served = [stack.enter_context(stage.served(c)) for c in companies(stage, len(seconds))]
-        openers = [
-            stage.opener(box).off(by) for box, by in zip(served, seconds, strict=True)
-        ]  # fmt: skip
+        first, moved = stage.company(), stage.company()
+        stage.move(moved)
+        served = [stack.enter_context(stage.served(company)) for company in (first, moved)]
+        openers = [stage.opener(sandbox).at(clock) for sandbox in served]
         yield Rehearsal(
-            open_exporter=Phases(tuple(openers)),
+            open_exporter=Phases((*openers, openers[-1])),
             open_stores=open_stores or partial(embedded, "one file"),
-            phases=len(seconds),
+            phases=phases,
             selection=selection,
             options=OPTIONS,
             store_name=stage.store_name,

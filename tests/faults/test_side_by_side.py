@@ -53,7 +53,7 @@ def until(done: Callable[[], Any], what: str) -> Any:
 
 @pytest.fixture(scope="module", params=SOURCES)
 def rehearsal(request: pytest.FixtureRequest) -> Iterator[Rehearsal]:
-    with rehearsal_of(STAGES[request.param], seconds=(0,)) as made:
+    with rehearsal_of(STAGES[request.param], phases=1) as made:
         yield made
 
 

@@ -23,7 +23,7 @@ from fork_server import ForkServer
 from store_state import state_of
 from watched_stores import Watch
 
-from faults.rehearsals import OPTIONS, Phases, embedded
+from faults.rehearsals import OPTIONS, Phases, differences, embedded
 from faults.soak_worker import Synced, Worker
 from faults.stages import STAGES
 from faults.stages.base import Opener, Stage
@@ -58,7 +58,7 @@ FAULTS = (
 
 def opened_at(stage: Stage[Any, Any], company: Any, sandbox: Any) -> Opener:
     """An exporter whose clock says what the company's says."""
-    return replace(stage.opener(sandbox), clock=datetime.fromtimestamp(company.clock(), UTC))
+    return stage.opener(sandbox).at(datetime.fromtimestamp(company.clock(), UTC))
 
 
 def rehearsal(stage: Stage[Any, Any], opener: Opener) -> Rehearsal:
@@ -91,22 +91,6 @@ def people_of(folder: Path) -> tuple[str, ...]:
     finally:
         stores.close()
     return tuple(sorted(p.removeprefix("user:") for p in principals if p.count("@") == 1))
-
-
-def differences(found: Any, wanted: Any, place: str = "") -> list[str]:
-    """Where two states differ, a line each."""
-    if found == wanted:
-        return []
-    if isinstance(found, dict) and isinstance(wanted, dict):
-        return [
-            line
-            for key in sorted({*found, *wanted}, key=str)
-            for line in differences(found.get(key), wanted.get(key), f"{place}/{key}")
-        ]
-    if isinstance(found, list) and isinstance(wanted, list):
-        more, less = [x for x in found if x not in wanted], [x for x in wanted if x not in found]
-        return [f"{place}: {more!r} instead of {less!r}"]
-    return [f"{place}: {found!r} instead of {wanted!r}"]
 
 
 def flat(told: list[Synced]) -> None:

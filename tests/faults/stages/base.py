@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from random import Random
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
@@ -50,19 +50,19 @@ class Opener:
     Attributes:
         make: Makes it.
         given: What it takes, before its clock.
-        clock: What its clock says.
+        clock: What its clock says; None for that of the machine.
     """
 
     make: Callable[..., BaseExporter]
     given: tuple[str, ...]
-    clock: datetime = CLOCK
+    clock: datetime | None = CLOCK
 
     def __call__(self) -> BaseExporter:
-        return self.make(*self.given, now=lambda: self.clock)
+        return self.make(*self.given, now=lambda: self.clock or datetime.now(UTC))
 
-    def off(self, seconds: float) -> "Opener":
-        """The same with a clock that is fast by so many seconds; slow, where they are negative."""
-        return replace(self, clock=self.clock + timedelta(seconds=seconds))
+    def at(self, clock: datetime | None) -> "Opener":
+        """The same with another clock."""
+        return replace(self, clock=clock)
 
 
 class Stage(ABC, Generic[Company, Sandbox]):

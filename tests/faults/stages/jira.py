@@ -17,7 +17,7 @@ def jira_exporter(address: str, *, now: Clock) -> BaseExporter:
     settings = JiraSettings.model_validate(
         {
             "base_url": address, "email": SYNC_EMAIL, "id_page_size": 20, "bulk_size": 10,
-            "page_size": 20, "sweep_hours": 0, "rate_limits": {"*": FREE},
+            "page_size": 20, "sweep_hours": 0, "catalog_hours": 0, "rate_limits": {"*": FREE},
         }
     )  # fmt: skip
     return JiraExporter(ADMIN_TOKEN, settings=settings, now=now)
