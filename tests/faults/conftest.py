@@ -6,17 +6,25 @@ from pathlib import Path
 
 import pytest
 
-_TASKS = str(Path(__file__).parents[1] / "tasks")
-if _TASKS not in sys.path:
-    sys.path.append(_TASKS)
+_TESTS = Path(__file__).parents[1]
+for _path in (_TESTS / "tasks", _TESTS / "stores" / "elasticsearch"):
+    if str(_path) not in sys.path:
+        sys.path.append(str(_path))
 
 from fork_server import ForkServer, running_fork_server  # noqa: E402
 from servers.elasticsearch.fixture import (  # noqa: E402
+    elasticsearch_client,
     elasticsearch_installation,
+    elasticsearch_prefix,
     elasticsearch_url,
 )
 
-__all__ = ["elasticsearch_installation", "elasticsearch_url"]
+__all__ = [
+    "elasticsearch_client",
+    "elasticsearch_installation",
+    "elasticsearch_prefix",
+    "elasticsearch_url",
+]
 
 
 @pytest.fixture(scope="session")

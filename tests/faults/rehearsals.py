@@ -64,10 +64,10 @@ def embedded(layout: str, folder: Path, watch: Watch) -> Stores:
     return watched(settings_in(folder, layout), watch)
 
 
-def on_a_server(url: str, prefix: str, folder: Path, watch: Watch) -> Stores:
+def on_a_server(url: str, prefix: str, folder: Path, watch: Watch, *, patience: int = 20) -> Stores:
     """Documents and vectors in indices named after the folder, landing and ledger in it."""
     name = blake2b(str(folder).encode(), digest_size=6).hexdigest()
-    address = f"{url}?prefix={prefix}-{name}&patience=20"
+    address = f"{url}?prefix={prefix}-{name}&patience={patience}"
     return watched(settings_in(folder, document_index=address, vector_store=address), watch)
 
 

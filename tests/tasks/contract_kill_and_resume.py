@@ -76,7 +76,7 @@ class Rehearsal:
     open_maker: "Callable[[BaseExporter, Rehearsal], ProcessMaker] | None" = None
     in_folder: bool = True
 
-    def run(self, folder: Path, phase: int, watch: Watch) -> None:
+    def run(self, folder: Path, phase: int, watch: Watch, *, fresh: bool = False) -> None:
         """Syncs every partition, one after the other, as a run does."""
         exporter, stores = self.open_exporter(phase), self.open_stores(folder, watch)
         maker = self.open_maker(exporter, self) if self.open_maker is not None else None
@@ -96,7 +96,7 @@ class Rehearsal:
             with stores.ledger.lease(f"sync:{name}", run_id=context.run_id) as lease:
                 for partition in exporter.partitions(self.selection):
                     if not partition.unreadable:
-                        sync_partition(replace(context, lease=lease), partition)
+                        sync_partition(replace(context, lease=lease), partition, fresh=fresh)
         finally:
             if maker is not None:
                 maker.close()
