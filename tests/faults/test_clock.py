@@ -34,7 +34,7 @@ CLOCKS = {
     "a day ahead in the middle of one": [(0,), (0, DAY), (0,)],
     "right again in the middle of one": [(DAY,), (DAY, 0), (0,)],
 }
-SHORT = {"an hour back in the middle of one", "a day ahead in the first"}
+SHORT = {"an hour back in the middle of one"}
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,9 @@ pytestmark = pytest.mark.faults
 class TestOneFile(KillAndResume):
     """A batch is one transaction of documents, vectors and ledger."""
 
-    random_moments = tries(4, 200)
-    most_checkpoints = tries(6, 1_000)
+    random_moments = tries(3, 200)
+    most_checkpoints = tries(4, 1_000)
+    most_times = tries(1, 2)
 
     @pytest.fixture(scope="class", params=sorted(STAGES))
     @classmethod

@@ -34,7 +34,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="open files are told by /proc"),
 ]
 
-SYNCS = tries(8, 360)
+SYNCS = tries(6, 360)
 SECONDS = 330.0
 """Where this is over it ends after fewer syncs."""
 
