@@ -227,7 +227,7 @@ def test_a_command_that_is_stopped_in_its_middle_and_one_beside_it(
         asked = len(sandbox.requests.entries("*"))
 
         variables = environment(stage, sandbox, tmp_path / "stopped")
-        stall = Fault("slow_body", times=None, skip=asked // 2, seconds=100)
+        stall = Fault("slow_body", times=None, skip=asked // 2, seconds=30)
         sandbox.faults.add(stall)
         first = started(stage, prefect_server, variables)
         try:
