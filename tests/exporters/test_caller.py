@@ -327,7 +327,6 @@ def test_progress_hears_of_every_wait(server: Any, reply: Any, caller: ApiCaller
     assert "Chat, which failed" in told
 
 
-@pytest.mark.parametrize("status", [429, 500])
 def test_no_call_is_made_once_a_run_is_stopped(server: Any, reply: Any, caller: ApiCaller) -> None:
     server.on("/x", reply(b"fine"))
     stop = threading.Event()
@@ -339,6 +338,7 @@ def test_no_call_is_made_once_a_run_is_stopped(server: Any, reply: Any, caller: 
     assert len(server.calls("/x")) == 1
 
 
+@pytest.mark.parametrize("status", [429, 500])
 def test_a_stop_ends_a_wait_between_attempts(
     server: Any, reply: Any, quick: Quick, token: str, status: int
 ) -> None:
