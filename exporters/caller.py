@@ -29,7 +29,14 @@ from exporters.errors import (
     RateLimitError,
     TransientError,
 )
-from exporters.limiter import OnWait, RateLimiter, credential_fingerprint, limiter_for, wait
+from exporters.limiter import (
+    OnWait,
+    RateLimiter,
+    WaitInterruptedError,
+    credential_fingerprint,
+    limiter_for,
+    wait,
+)
 from exporters.redaction import redactor
 from exporters.settings import WHOLE_CREDENTIAL, SourceSettings
 from exporters.wire_failures import CERTIFICATE, exception_chain
@@ -93,7 +100,7 @@ def track_calls(
 
     Args:
         on_wait: Called about once a second during a wait: `on_wait(30.0, "Slack, which ...")`.
-        stop: When set, waits end with `WaitInterruptedError`.
+        stop: When set, waits end with `WaitInterruptedError`, and no call is made any more.
     """
     outer = _tracker.get()
     usage = CallUsage()
@@ -326,7 +333,7 @@ class ApiCaller:
             ExportError: The last attempt's failure, classified. At once where retrying cannot help,
                 where the vendor asks for a longer wait than `longest_wait`, and where the service
                 is left alone (`CircuitOpenError`).
-            WaitInterruptedError: The run was stopped during a wait.
+            WaitInterruptedError: The run was stopped, before a call or during a wait.
         """
         about = RequestInfo(
             service=self.service,
@@ -374,6 +381,8 @@ class ApiCaller:
 
     def _once(self, call: _Call[_T]) -> _T:
         tracker = call.tracker
+        if tracker.stop is not None and tracker.stop.is_set():
+            raise WaitInterruptedError("The run was stopped.")
         self.breaker.check()
         waited = self.limiter.acquire(
             call.about.scope,

@@ -49,7 +49,7 @@ from tasks.removal import Remover
 from tasks.results import Counts
 from tasks.shared_documents import own_copy
 from tasks.stores import Stores
-from tasks.versions import stored_version
+from tasks.versions import NOTHING, stored_version
 
 
 class Transformer:
@@ -310,7 +310,7 @@ class Transformer:
 
     def _is_unmoved(self, item: EncodedUpsert, known: KnownRecord | None) -> bool:
         """Whether a payload says nothing new: the same, an older one, or only a part."""
-        if known is None:
+        if known is None or known.payload_hash == NOTHING:
             return False
         return (
             item.partial

@@ -5,7 +5,7 @@ file it is one transaction; elsewhere a crash in between leaves documents that t
 again, by id, with the same result.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
@@ -97,7 +97,42 @@ class Writer:
             self._lease.check()
         if self._shared is not None:
             self._shared.merge(batch)
+        if self._stores.shared is None and not _has_copies(batch):
+            self._announce(batch)
         return {**batch.refused, **self._write_stores(batch)}
+
+    def _announce(self, batch: WriteBatch) -> None:
+        """Tells the ledger of new documents before a store has them.
+
+        Should the run be cut off in between, and the item be deleted at the source before the next
+        one, nothing else would know that there is a document to delete. What the ledger is told
+        equals nothing that may come, so whatever comes is written.
+        """
+        fresh = batch.new_ids & batch.document_ids
+        records = [r for r in batch.ledger.records if any(d.id in fresh for d in r.documents)]
+        if not records:
+            return
+        known = self._stores.ledger.known(self._connection_id, [record.key for record in records])
+        announced = []
+        for record in records:
+            names = {document.id for document in record.documents}
+            before = known[record.key].documents if record.key in known else ()
+            gone = tuple(document for document in before if document.id not in names)
+            documents = (*_forgotten(record.documents, names), *gone)
+            announced.append(
+                replace(
+                    record, payload_hash=NOTHING, version=None, raw_ref=None, documents=documents
+                )
+            )
+        ledger = batch.ledger
+        self._stores.ledger.commit(
+            LedgerBatch(
+                partition_id=ledger.partition_id,
+                generation=ledger.generation,
+                records=announced,
+            ),
+            lease=self._lease,
+        )
 
     def commit(self, batch: WriteBatch, refused: Mapping[str, Refusal]) -> None:
         """Commits a batch that was stored.
@@ -244,9 +279,9 @@ def _has_copies(batch: WriteBatch) -> bool:
 
 
 def _forgotten(
-    documents: Iterable[KnownDocument], refused: Mapping[str, Refusal]
+    documents: Iterable[KnownDocument], refused: Container[str]
 ) -> tuple[KnownDocument, ...]:
-    """Documents of which the refused ones have no fingerprint."""
+    """Documents of which those that no store took have no fingerprint."""
     return tuple(
         replace(document, content_hash=NOTHING, access_hash=NOTHING)
         if document.id in refused

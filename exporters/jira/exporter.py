@@ -200,7 +200,8 @@ class JiraExporter(BaseExporter):
         asked = blake2b(" ".join(sorted(projects)).encode(), digest_size=12).hexdigest()
         if cursor is not None and cursor.get("projects") == asked:
             age = now - parse_iso(cursor["read"])
-            if age < timedelta(hours=self._settings.catalog_hours):
+            # One of less than nothing was told by a clock that was ahead.
+            if timedelta(0) <= age < timedelta(hours=self._settings.catalog_hours):
                 yield Complete(full=False)
                 yield Checkpoint(cursor)
                 return

@@ -47,9 +47,14 @@ def issue_version(issue: Mapping[str, Any]) -> str | None:
 
 
 def attachment_version(attachment: Mapping[str, Any], issue: Mapping[str, Any]) -> str:
-    """The version mark of an attachment, which never changes, under what its issue is called."""
-    summary = str((issue.get("fields") or {}).get("summary") or "")
-    return f"{attachment.get('id')}-{issue.get('key')}-{text_hash(summary)[:8]}"
+    """The version mark of an attachment, which never changes itself, with that of its issue."""
+    return f"{attachment.get('id')}-{_issue_mark(issue)}"
+
+
+def _issue_mark(issue: Mapping[str, Any]) -> str:
+    """What of an issue is in the documents of what belongs to it: its key and its summary."""
+    summary = (issue.get("fields") or {}).get("summary") or ""
+    return f"{issue.get('key')}-{text_hash(summary)[:12]}"
 
 
 def trimmed(value: Any) -> Any:
@@ -140,7 +145,7 @@ def comment_record(
         },
         url=comment_url(site.url, issue.get("key"), comment.get("id")),
         occurred_at=moment(comment.get("created")),
-        version=f"{epoch_ms(comment.get('updated'))}-{issue.get('key')}",
+        version=f"{epoch_ms(comment.get('updated'))}-{_issue_mark(issue)}",
         fetched_at=fetched_at,
         parent=record_key(ISSUE, str(issue["id"])),
     )

@@ -214,7 +214,11 @@ class ProjectSync:
                 yield change
         yield from self._moved_readers(cursor)
         swept = parse_iso(cursor["swept"]) if cursor.get("swept") else None
-        due = swept is None or self._now() - swept >= timedelta(hours=self._settings.sweep_hours)
+        age = None if swept is None else self._now() - swept
+        # One of less than nothing was told by a clock that was ahead.
+        due = age is None or not (
+            timedelta(0) <= age < timedelta(hours=self._settings.sweep_hours)
+        )  # fmt: skip
         if due:
             for issues, _ in self._id_pages(None):
                 for issue in issues:

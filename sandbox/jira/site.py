@@ -294,6 +294,9 @@ class Site(Conversation):
                 self.issues[child].parent = None
         for link in list(self.links_of.pop(found.id, ())):
             self._drop_link(link)
+        siblings = self.children_of.get(found.parent or 0, [])
+        if found.id in siblings:
+            siblings.remove(found.id)
         del self.issues[found.id]
         now = self.clock.tick()
         self.deleted[found.id] = (now, found)

@@ -327,6 +327,17 @@ def test_progress_hears_of_every_wait(server: Any, reply: Any, caller: ApiCaller
     assert "Chat, which failed" in told
 
 
+def test_no_call_is_made_once_a_run_is_stopped(server: Any, reply: Any, caller: ApiCaller) -> None:
+    server.on("/x", reply(b"fine"))
+    stop = threading.Event()
+    with track_calls(stop=stop):
+        caller.call(get(f"{server.url}/x"))
+        stop.set()
+        with pytest.raises(WaitInterruptedError):
+            caller.call(get(f"{server.url}/x"))
+    assert len(server.calls("/x")) == 1
+
+
 @pytest.mark.parametrize("status", [429, 500])
 def test_a_stop_ends_a_wait_between_attempts(
     server: Any, reply: Any, quick: Quick, token: str, status: int

@@ -1,4 +1,4 @@
-"""Fixtures of the suites of faults."""
+"""Fixtures of the suites of faults, which share stores and children with the pipeline's tests."""
 
 import sys
 from collections.abc import Iterator
@@ -8,17 +8,39 @@ from typing import Any
 
 import pytest
 
-_TASKS = str(Path(__file__).parents[1] / "tasks")
-if _TASKS not in sys.path:
-    # Their stores and their counting model serve here too.
-    sys.path.insert(0, _TASKS)
+_TESTS = Path(__file__).parents[1]
+for _path in (_TESTS / "tasks", _TESTS / "stores" / "elasticsearch"):
+    if str(_path) not in sys.path:
+        sys.path.append(str(_path))
 
 from effort import FULL  # noqa: E402
+from fork_server import ForkServer, running_fork_server  # noqa: E402
+from servers.elasticsearch.fixture import (  # noqa: E402
+    elasticsearch_client,
+    elasticsearch_installation,
+    elasticsearch_prefix,
+    elasticsearch_url,
+)
 
 from faults.stages import STAGES  # noqa: E402
 from faults.vendor.scene import Undisturbed  # noqa: E402
 
+__all__ = [
+    "elasticsearch_client",
+    "elasticsearch_installation",
+    "elasticsearch_prefix",
+    "elasticsearch_url",
+]
+
 SOURCES = sorted(STAGES)
+
+
+@pytest.fixture(scope="session")
+def fork_server() -> Iterator[ForkServer]:
+    """Starts children quickly."""
+    modules = ["tasks.pipeline", "tasks.stores", "faults.rehearsals", "pyarrow.parquet"]
+    with running_fork_server(modules) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -148,6 +148,12 @@ def test_a_deleted_issue_is_gone_with_its_subtasks_and_its_links(
     assert client.get("issue/TEA-2")["fields"]["issuelinks"] == []
 
 
+def test_an_issue_outlives_its_deleted_subtask(jira: JiraSandbox, client: JiraClient) -> None:
+    child = jira.site.create_issue("TEA", "Boil", reporter="bob", type="Subtask", parent="TEA-1")
+    jira.site.delete_issue(child)
+    assert client.get("issue/TEA-1")["fields"]["subtasks"] == []
+
+
 def test_a_deleted_project_is_gone_with_its_issues(jira: JiraSandbox, client: JiraClient) -> None:
     jira.site.create_issue("CUP", "Saucer", reporter="bob")
     jira.switches.index_lag = 30.0

@@ -32,6 +32,7 @@ from exporters.base import BaseExporter, Partition
 from exporters.changes import Change, Checkpoint, Cursor
 from stores.ledger.types import PartitionState
 from tasks.context import SyncContext
+from tasks.making_process import ProcessMaker
 from tasks.options import SyncOptions
 from tasks.pipeline import sync_partition
 from tasks.stores import Stores
@@ -60,6 +61,8 @@ class Rehearsal:
         store_name: The document type.
         people: E-mail addresses of persons whose principals must come out the same.
         custom: The source's own processing step.
+        open_maker: Makes what makes the documents; None where the pipeline does it by itself.
+        in_folder: Whether the folder holds the stores whole, so that a copy of it is one of them.
     """
 
     open_exporter: Callable[[int], BaseExporter]
@@ -70,10 +73,13 @@ class Rehearsal:
     store_name: str = "documents"
     people: tuple[str, ...] = ()
     custom: Any = None
+    open_maker: "Callable[[BaseExporter, Rehearsal], ProcessMaker] | None" = None
+    in_folder: bool = True
 
-    def run(self, folder: Path, phase: int, watch: Watch) -> None:
+    def run(self, folder: Path, phase: int, watch: Watch, *, fresh: bool = False) -> None:
         """Syncs every partition, one after the other, as a run does."""
         exporter, stores = self.open_exporter(phase), self.open_stores(folder, watch)
+        maker = self.open_maker(exporter, self) if self.open_maker is not None else None
         try:
             name = exporter.connection
             context = SyncContext(
@@ -85,19 +91,38 @@ class Rehearsal:
                 run_id=f"run-{os.getpid()}",
                 store_name=self.store_name,
                 custom=self.custom,
+                maker=maker,
             )
             with stores.ledger.lease(f"sync:{name}", run_id=context.run_id) as lease:
                 for partition in exporter.partitions(self.selection):
                     if not partition.unreadable:
-                        sync_partition(replace(context, lease=lease), partition)
+                        sync_partition(replace(context, lease=lease), partition, fresh=fresh)
         finally:
+            if maker is not None:
+                maker.close()
             stores.close()
             exporter.close()
+
+    def before(self, folder: Path, phase: int, kept: Path) -> None:
+        """Makes stores as they are before a phase.
+
+        Args:
+            folder: Where; it does not exist yet.
+            phase: Which.
+            kept: Such stores.
+        """
+        if self.in_folder:
+            shutil.copytree(kept, folder)
+            return
+        folder.mkdir()
+        for earlier in range(phase):
+            self.run(folder, earlier, Watch())
 
     def state(self, folder: Path) -> dict[str, Any]:
         """What the stores in a folder hold."""
         stores = self.open_stores(folder, Watch())
         try:
+            stores.maintain()  # a server shows what was written after a while, or so
             return state_of(stores, people=self.people)
         finally:
             stores.close()
@@ -180,10 +205,32 @@ class Undisturbed:
     cpu: list[float]
 
 
+def undisturbed_runs(rehearsal: Rehearsal, fork_server: ForkServer, folder: Path) -> Undisturbed:
+    """Runs every phase, one after the other; keeps the stores of before and after each."""
+    told = Undisturbed([folder / "0"], [], [], [])
+    told.folders[0].mkdir()
+    for phase in range(rehearsal.phases):
+        after = folder / f"{phase + 1}"
+        rehearsal.before(after, phase, told.folders[-1])
+        ended = fork_server.run(rehearse, rehearsal, after, phase)
+        assert ended.code == 0, ended.value
+        told.folders.append(after)
+        told.states.append(rehearsal.state(after))
+        told.steps.append(ended.value["steps"])
+        told.cpu.append(ended.value["cpu"])
+    assert told.states[-1]["documents"], "nothing was synced"
+    return told
+
+
 class KillAndResume:
     """The contract."""
 
     random_moments = 15
+    most_checkpoints = 1_000
+    """At how many checkpoints of a phase it is killed; where there are more, at some of them."""
+
+    most_times = 2
+    """How often it is killed at a step: in the middle and at the end, or at the end alone."""
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -200,18 +247,7 @@ class KillAndResume:
         tmp_path_factory: pytest.TempPathFactory,
     ) -> Undisturbed:
         """What every disturbed run must come to."""
-        told = Undisturbed([tmp_path_factory.mktemp("undisturbed")], [], [], [])
-        for phase in range(rehearsal.phases):
-            after = tmp_path_factory.mktemp("undisturbed")
-            shutil.copytree(told.folders[-1], after, dirs_exist_ok=True)
-            ended = fork_server.run(rehearse, rehearsal, after, phase)
-            assert ended.code == 0, ended.value
-            told.folders.append(after)
-            told.states.append(rehearsal.state(after))
-            told.steps.append(ended.value["steps"])
-            told.cpu.append(ended.value["cpu"])
-        assert told.states[-1]["documents"], "nothing was synced"
-        return told
+        return undisturbed_runs(rehearsal, fork_server, tmp_path_factory.mktemp("undisturbed"))
 
     @pytest.fixture(params=[0, 1], ids=["first sync", "next sync"])
     def phase(self, request: pytest.FixtureRequest) -> int:
@@ -233,7 +269,7 @@ class KillAndResume:
         kill: Callable[[Path], Ended],
     ) -> bool:
         """Kills a run, runs it again, and compares; tells whether it was killed at all."""
-        shutil.copytree(undisturbed.folders[phase], folder)
+        rehearsal.before(folder, phase, undisturbed.folders[phase])
         ended = kill(folder)
         assert ended.code <= 0, ended.value
         self._look(rehearsal, folder, phase)
@@ -261,7 +297,8 @@ class KillAndResume:
     ) -> None:
         checkpoints = undisturbed.steps[phase].get("checkpoint", 0)
         assert checkpoints
-        for time in range(1, checkpoints + 1):
+        stride = -(-checkpoints // self.most_checkpoints)
+        for time in range(checkpoints, 0, -stride):
             assert self.killed_and_resumed(
                 rehearsal, undisturbed, phase, tmp_path / f"{time}",
                 partial(fork_server.run, rehearse_until, rehearsal, phase, "checkpoint", time),
@@ -280,7 +317,7 @@ class KillAndResume:
     ) -> None:
         taken = undisturbed.steps[phase].get(step, 0)
         assert taken, f"{step} is not taken at all"
-        for time in sorted({(taken + 1) // 2, taken}):
+        for time in sorted({taken, (taken + 1) // 2}, reverse=True)[: self.most_times]:
             assert self.killed_and_resumed(
                 rehearsal, undisturbed, phase, tmp_path / f"{time}",
                 partial(fork_server.run, rehearse_until, rehearsal, phase, step, time),

@@ -50,11 +50,12 @@ class ForkServer:
 
 
 @contextmanager
-def running_fork_server(modules: Sequence[str]) -> Iterator[ForkServer]:
-    """Starts a server that has imported some modules."""
+def running_fork_server(modules: Sequence[str], **variables: str) -> Iterator[ForkServer]:
+    """Starts a server that has imported some modules, with variables in its environment."""
     with subprocess.Popen(
-        [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
+        [sys.executable, __file__],
+        env={**os.environ, **variables}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as process:  # fmt: skip
         assert process.stdin is not None
         _send(process.stdin, (sys.path, list(modules)))
         yield ForkServer(process)

@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from scripted_source import MODEL, SOURCE, gone, listing, put
+from scripted_source import MODEL, SOURCE, gone, listing, note, put
 from watched_stores import LAYOUTS, settings_in
 from workbench import Bench
 
-from exporters.changes import Checkpoint
+from exporters.changes import Checkpoint, Upsert
 from exporters.limiter import WaitInterruptedError
 from stores.errors import (
     EmbeddingMismatchError,
@@ -72,6 +72,45 @@ class TestAStoreThatFailsInTheMiddle:
         assert bench.vendor.cursors[-1][1] == (None if time == 1 else {"page": 1})
         assert bench.stores.vectors is not None
         assert bench.stores.vectors.count() == 20
+
+    @pytest.mark.parametrize("step", ["index.write done", "vectors.write done"])
+    def test_what_a_store_took_and_the_source_then_deleted_goes(
+        self, bench: Bench, step: str
+    ) -> None:
+        bench.vendor.says(*listing([put(number) for number in range(6)]))
+        bench.sync()
+        bench.vendor.says(put(7, texts=["one", "two"]), put(8), Checkpoint({"at": 1}))
+        bench.watch.raises(step, StoreUnavailableError("It is away."))
+        bench.failing_sync()
+        bench.watch.forget()
+        bench.vendor.says(gone(7), put(8), Checkpoint({"at": 2}))
+        bench.sync()
+        assert set(bench.texts()) == {"0", "1", "2", "3", "4", "5", "8"}
+        assert bench.stores.vectors is not None
+        assert bench.stores.vectors.count() == 7
+
+    def test_and_so_does_what_a_listing_does_not_show_any_more(self, bench: Bench) -> None:
+        bench.vendor.says(*listing([put(number) for number in range(6)]))
+        bench.watch.raises("vectors.write done", StoreUnavailableError("It is away."))
+        bench.failing_sync()
+        bench.watch.forget()
+        bench.vendor.says(*listing([put(number) for number in range(5)]))
+        bench.sync()
+        bench.sync(fresh=True)
+        assert set(bench.texts()) == {"0", "1", "2", "3", "4"}
+        assert bench.stores.vectors is not None
+        assert bench.stores.vectors.count() == 5
+
+    def test_a_part_of_an_item_that_no_store_took_is_better_than_nothing(
+        self, bench: Bench
+    ) -> None:
+        bench.vendor.says(put(1, "all of it"), Checkpoint({"at": 1}))
+        bench.watch.raises("index.write", StoreUnavailableError("It is away."))
+        bench.failing_sync()
+        bench.watch.forget()
+        bench.vendor.says(Upsert(note(1, "half"), partial=True), Checkpoint({"at": 2}))
+        bench.sync()
+        assert bench.texts() == {"1": "half"}
 
     def test_a_delete_that_was_cut_off_is_done_by_the_next_run(self, bench: Bench) -> None:
         bench.vendor.says(*listing([put(number) for number in range(6)]))

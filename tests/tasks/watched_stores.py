@@ -26,6 +26,7 @@ from stores.raw.store import RawStore
 from stores.raw.types import Landing, RawRow
 from stores.settings import StoreSettings, load_store_settings
 from tasks.stores import Stores, open_stores
+from tasks.versions import NOTHING
 
 LAYOUTS: Mapping[str, Mapping[str, str]] = {
     "one file": {},
@@ -158,9 +159,11 @@ class WatchedLedger(Ledger):
     watch: Watch
 
     def commit(self, batch: LedgerBatch, *, lease: Lease | None = None) -> None:
-        self.watch("ledger.commit")
+        announced = bool(batch.records) and all(r.payload_hash == NOTHING for r in batch.records)
+        step = "ledger.announce" if announced and not batch.raw_files else "ledger.commit"
+        self.watch(step)
         super().commit(batch, lease=lease)
-        self.watch("ledger.commit done")
+        self.watch(f"{step} done")
 
 
 class WatchedRaw(RawStore):

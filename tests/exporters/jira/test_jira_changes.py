@@ -14,6 +14,7 @@ from tasks.results import PartitionOutcome
 from tasks.stores import Stores
 
 BULK = "issue/bulkfetch"
+DAY = 86_400
 
 
 def fill(site: Site, number: int, project: str = "TEA") -> list[str]:
@@ -117,6 +118,23 @@ def test_a_deleted_issue_goes_with_all_that_belongs_to_it_when_ids_are_listed_ag
     assert counts.deleted == 2
     assert len(titles(stores)) == 3
     assert documents(stores, "attachment") == {}
+
+
+def test_a_clock_that_was_ahead_does_not_put_off_the_search_for_deletions(
+    jira: JiraSandbox, exporter_of: MakeExporter, stores: Stores, clock: HandClock
+) -> None:
+    keys = fill(jira.site, 6)
+    clock.advance(365 * DAY)
+    sync(exporter_of(jira), stores, "ahead")
+    clock.advance(-365 * DAY)
+    jira.site.delete_issue(keys[0])
+    jira.site.rename_project("TEA", "Coffee")
+    sync(exporter_of(jira), stores, "right")
+    assert len(documents(stores)) == 5
+    [catalogued] = {one.metadata["title"] for one in documents(stores, "project").values()} - {
+        "Vault"
+    }
+    assert catalogued == "Coffee"
 
 
 def test_a_listing_of_ids_that_comes_back_short_deletes_nothing_that_still_exists(

@@ -104,6 +104,19 @@ def test_an_attachment_is_a_document_with_its_text_and_is_fetched_once(
     assert jira.requests.count(CONTENT) == 1
 
 
+def test_what_belongs_to_an_issue_shows_its_new_summary(
+    jira: JiraSandbox, exporter_of: MakeExporter, stores: Stores, clock: HandClock
+) -> None:
+    key = jira.site.create_issue("TEA", "Kettle", reporter="bob")
+    jira.site.attach(key, "cleo", "notes.txt", b"The fuse is gone.")
+    sync(exporter_of(jira), stores, "first")
+    clock.advance(3600)
+    jira.site.edit_issue(key, summary="Toaster")
+    sync(exporter_of(jira), stores, "second")
+    [file] = documents(stores, "attachment").values()
+    assert file.metadata["extra"]["issue"]["summary"] == "Toaster"
+
+
 def test_a_removed_attachment_goes_with_the_next_sync(
     jira: JiraSandbox, exporter_of: MakeExporter, stores: Stores, clock: HandClock
 ) -> None:

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from random import Random
 from typing import Any, ClassVar, Final, Generic, TypeVar
@@ -25,13 +25,28 @@ CANARY: Final = "canary/7f3a9c+not-to-be-seen"
 FREE: Final = {"per_minute": 1_000_000, "burst": 100_000}
 """A rate limit that is none."""
 
+Clock = Callable[[], datetime]
+
 Company = TypeVar("Company")
 Sandbox = TypeVar("Sandbox", bound=SandboxServer)
 
 
-def now() -> datetime:
-    """The clock of the exporters."""
-    return CLOCK
+class Hurried:
+    """The clock of a company, set forward now and then."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return self._clock() + self.ahead
+
+
+def hurried(clock: Callable[[], float], seconds: float) -> Hurried:
+    """A clock set forward."""
+    found = clock if isinstance(clock, Hurried) else Hurried(clock)
+    found.ahead += seconds
+    return found
 
 
 @dataclass(frozen=True)
@@ -40,16 +55,22 @@ class Opener:
 
     Attributes:
         make: Makes it.
-        given: What it takes.
+        given: What it takes, before its clock.
         settings: What of the source's settings is otherwise than usual.
+        clock: What its clock says; None for that of the machine.
     """
 
     make: Callable[..., BaseExporter]
     given: tuple[str, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    clock: datetime | None = CLOCK
 
     def __call__(self) -> BaseExporter:
-        return self.make(*self.given, **self.settings)
+        return self.make(*self.given, now=lambda: self.clock or datetime.now(UTC), **self.settings)
+
+    def at(self, clock: datetime | None) -> "Opener":
+        """The same with another clock."""
+        return replace(self, clock=clock)
 
 
 class Stage(ABC, Generic[Company, Sandbox]):
@@ -91,6 +112,17 @@ class Stage(ABC, Generic[Company, Sandbox]):
         """Lets some time pass in a company: news, edits, deletes, access that moves."""
 
     @abstractmethod
+    def step(self, company: Company, dice: Random) -> None:
+        """Has one small thing happen in a company: an addition, an edit, a delete, other access.
+
+        Only what the source tells of in its next sync, as far as its page in the docs says.
+        """
+
+    @abstractmethod
+    def passes(self, company: Company, seconds: float) -> None:
+        """Lets time pass in a company."""
+
+    @abstractmethod
     def served(self, company: Company) -> AbstractContextManager[Sandbox]:
         """A sandbox with this company, while the block lasts."""
 
@@ -102,6 +134,10 @@ class Stage(ABC, Generic[Company, Sandbox]):
             sandbox: The sandbox.
             settings: Settings of the source that are to be otherwise.
         """
+
+    @abstractmethod
+    def credentials(self, sandbox: Sandbox) -> dict[str, str]:
+        """What a process that asks a sandbox finds in its environment besides the settings."""
 
     @abstractmethod
     def selection(self) -> Any:

@@ -12,7 +12,7 @@ from langchain_core.documents import Document
 from exporters.base import BaseExporter
 from exporters.jira.exporter import JiraExporter
 from exporters.jira.settings import JiraSelection, JiraSettings
-from faults.stages.base import CANARY, FREE, NOW, Opener, Stage, now
+from faults.stages.base import CANARY, FREE, NOW, Clock, Opener, Stage
 from sandbox.faults import Fault
 from sandbox.jira import ADMIN_TOKEN, SYNC_EMAIL, JiraSandbox, generate_site
 from sandbox.jira.model import Person, Project
@@ -21,12 +21,17 @@ from sandbox.jira.site import Site
 from sandbox.jira.tokens import SYNC_NAME
 from sandbox.jira.viewer import BROWSE, Viewer
 
+PROJECTS = ("PAY", "WEB")
 
-def jira_exporter(address: str, token: str = ADMIN_TOKEN, **changes: Any) -> BaseExporter:
+
+def jira_exporter(
+    address: str, token: str = ADMIN_TOKEN, *, now: Clock, **changes: Any
+) -> BaseExporter:
     settings = JiraSettings.model_validate(
         {
             "base_url": address, "email": SYNC_EMAIL, "id_page_size": 20, "bulk_size": 10,
-            "page_size": 20, "sweep_hours": 0, "rate_limits": {"*": FREE}, **changes,
+            "page_size": 20, "sweep_hours": 0, "catalog_hours": 0, "rate_limits": {"*": FREE},
+            **changes,
         }
     )  # fmt: skip
     return JiraExporter(token, settings=settings, now=now)
@@ -76,10 +81,61 @@ class JiraStage(Stage[Site, JiraSandbox]):
 
     def environment(self, sandbox: JiraSandbox) -> dict[str, str]:
         return {
-            "JIRA_API_TOKEN": ADMIN_TOKEN,
+            **self.credentials(sandbox),
             "DATA_GETTERS_JIRA__BASE_URL": sandbox.base_url,
             "DATA_GETTERS_JIRA__EMAIL": SYNC_EMAIL,
         }
+
+    def step(self, company: Site, dice: Random) -> None:
+        """Something with an issue, or with who may see a project.
+
+        What others name as their parent or are linked with stays where it is: Jira does not tell
+        of those others.
+        """
+        person = "knowledge.sync"
+        project = company.project(dice.choice(PROJECTS))
+        issues = company.issues_of(project.id)
+        issue = dice.choice(issues)
+        alone = not (company.children_of.get(issue.id) or company.links_of.get(issue.id))
+        text = f"Number {dice.randrange(10_000)}"
+        # Not the account that syncs: Jira does not tell of comments that it may read again.
+        others = sorted(company.people.keys() - {company.person(person).account_id})
+        acts = ("create", "comment", "edit", "delete", "move", "attach", "detach", "role", "group")
+        match dice.choice(acts):
+            case "comment":
+                company.comment(issue.key, person, text)
+            case "edit" if alone:
+                company.edit_issue(issue.key, summary=text)
+            case "delete" if alone and len(issues) > 5:
+                company.delete_issue(issue.key)
+            case "move" if alone:
+                [other] = {*PROJECTS} - {project.key}
+                company.move_issue(issue.key, other)
+            case "attach":
+                company.attach(issue.key, person, "notes.txt", text.encode())
+            case "detach" if issue.attachments:
+                company.remove_attachment(issue.key, issue.attachments[0].id)
+            case "role":
+                role, actors = dice.choice(sorted(project.roles.items()))
+                someone = dice.choice(others)
+                if someone in actors.people:
+                    company.remove_role_actor(project.key, role, person=someone)
+                else:
+                    company.add_role_actor(project.key, role, person=someone)
+            case "group":
+                group, someone = (
+                    company.group("leadership-team"),
+                    dice.choice(sorted(company.people)),
+                )
+                change = company.add_to_group
+                if someone in group.members:
+                    change = company.remove_from_group
+                change(group.name, someone)
+            case _:
+                company.create_issue(project.key, text, reporter=person)
+
+    def passes(self, company: Site, seconds: float) -> None:
+        company.clock.advance(seconds)
 
     def served(self, company: Site) -> AbstractContextManager[JiraSandbox]:
         return JiraSandbox(company)
@@ -87,8 +143,11 @@ class JiraStage(Stage[Site, JiraSandbox]):
     def opener(self, sandbox: JiraSandbox, **settings: Any) -> Opener:
         return Opener(jira_exporter, (sandbox.base_url,), settings)
 
+    def credentials(self, sandbox: JiraSandbox) -> dict[str, str]:
+        return {"JIRA_API_TOKEN": ADMIN_TOKEN}
+
     def selection(self) -> JiraSelection:
-        return JiraSelection(projects=["PAY", "WEB"])
+        return JiraSelection(projects=list(PROJECTS))
 
     def shuffle_access(self, company: Site, dice: Random) -> None:
         """Groups, roles, schemes, security levels, assignees, restricted comments, privacy."""

@@ -11,16 +11,26 @@ from langchain_core.documents import Document
 from exporters.base import BaseExporter
 from exporters.slack.exporter import SlackExporter
 from exporters.slack.settings import TIER_LIMITS, SlackSelection, SlackSettings
-from faults.stages.base import CANARY, FREE, NOW, Opener, Stage, now
+from faults.stages.base import CANARY, FREE, NOW, Clock, Opener, Stage, hurried
 from sandbox.faults import Fault
 from sandbox.slack import BOT_TOKEN, SlackSandbox, Workspace, generate_company
 from sandbox.slack.model import User
 from sandbox.slack.tokens import SYNC_HANDLE
 
 CHANNELS = ("general", "incidents", "payments")
+PRIVATE = "recruiting"
+"""A private channel that the app is in."""
 
 
-def slack_exporter(address: str, token: str = BOT_TOKEN, **changes: Any) -> BaseExporter:
+def _people(company: Workspace, channel: str) -> set[str]:
+    """Who is in a channel, without apps."""
+    members = company.channel(channel).members
+    return {name for name in members if name in company.users and not company.user(name).is_bot}
+
+
+def slack_exporter(
+    address: str, token: str = BOT_TOKEN, *, now: Clock, **changes: Any
+) -> BaseExporter:
     settings = SlackSettings.model_validate(
         {
             "base_url": f"{address}/api/",
@@ -77,9 +87,44 @@ class SlackStage(Stage[Workspace, SlackSandbox]):
 
     def environment(self, sandbox: SlackSandbox) -> dict[str, str]:
         return {
-            "SLACK_BOT_TOKEN": BOT_TOKEN,
+            **self.credentials(sandbox),
             "DATA_GETTERS_SLACK__BASE_URL": sandbox.api_url,
         }
+
+    def step(self, company: Workspace, dice: Random) -> None:
+        """Something in a channel. Replies are not edited: Slack does not tell of that."""
+        channel = dice.choice(CHANNELS)
+        told = company.channel(channel)
+        week = company.clock() - 7 * 86_400
+        recent = [told.messages[ts] for ts in told.timeline if float(ts) > week]
+        plain = [m for m in recent if m.subtype == "" and m.user in company.users]
+        person = dice.choice([name for name in sorted(told.members) if name in company.users])
+        text = f"Number {dice.randrange(10_000)} of {channel}"
+        match dice.choice(("post", "reply", "edit", "delete", "react", "move", "topic")):
+            case "reply" if plain:
+                company.reply(channel, dice.choice(plain).ts, person, text)
+            case "edit" if plain:
+                company.edit(channel, dice.choice(plain).ts, text)
+            case "delete" if len(plain) > 3:
+                message = dice.choice(plain)
+                replies = told.threads.get(message.ts)
+                company.delete(channel, replies.replies[-1] if replies else message.ts)
+            case "react" if plain:
+                message = dice.choice(plain)
+                if person not in (message.reactions or {}).get("eyes", ()):
+                    company.react(channel, message.ts, person, "eyes")
+            case "move":
+                inside = sorted(_people(company, PRIVATE))
+                if len(inside) > 3:
+                    company.kick(PRIVATE, dice.choice(inside))
+                company.invite(PRIVATE, [dice.choice(sorted(_people(company, "general")))])
+            case "topic":
+                company.set_topic(channel, text)
+            case _:
+                company.post(channel, person, text)
+
+    def passes(self, company: Workspace, seconds: float) -> None:
+        company.clock = hurried(company.clock, seconds)
 
     def served(self, company: Workspace) -> AbstractContextManager[SlackSandbox]:
         return SlackSandbox(company)
@@ -87,8 +132,11 @@ class SlackStage(Stage[Workspace, SlackSandbox]):
     def opener(self, sandbox: SlackSandbox, **settings: Any) -> Opener:
         return Opener(slack_exporter, (sandbox.base_url,), settings)
 
+    def credentials(self, sandbox: SlackSandbox) -> dict[str, str]:
+        return {"SLACK_BOT_TOKEN": BOT_TOKEN}
+
     def selection(self) -> SlackSelection:
-        return SlackSelection(channels=list(CHANNELS))
+        return SlackSelection(channels=[*CHANNELS, PRIVATE])
 
     def shuffle_access(self, company: Workspace, dice: Random) -> None:
         """Members, guests, leavers; channels that become private."""
