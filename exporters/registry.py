@@ -34,12 +34,14 @@ MANIFEST: Final = "datasource.yaml"
 
 
 class CredentialField(BaseModel):
-    """One secret that a source needs.
+    """One part of a source's credentials.
 
     Attributes:
         environment: Variables that may hold it, the first one set wins.
         description: What it is and where a person gets it.
         required: Whether the source works without it.
+        secret: Whether it is to be seen nowhere. A name or an address that others know is not: it
+            would be taken out of every mail that names it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -47,6 +49,7 @@ class CredentialField(BaseModel):
     environment: tuple[str, ...] = Field(min_length=1)
     description: str
     required: bool = True
+    secret: bool = True
 
 
 class SourceManifest(BaseModel):

@@ -22,7 +22,7 @@ def find_credentials(manifest: SourceManifest, block_name: str | None) -> dict[s
         values = _from_block(manifest, block_name)
     else:
         values = manifest.credentials_from_environment()
-    redactor.register(*values.values())
+    redactor.register(*(values[name] for name in values if manifest.credentials[name].secret))
     for name, field in manifest.credentials.items():
         if field.required and name not in values:
             raise ConfigurationError(

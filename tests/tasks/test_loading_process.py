@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from contract_kill_and_resume import KillAndResume, Rehearsal, _Told
 from effort import tries
+from faults.rehearsals import rehearsal_of
 from faults.stages import STAGES
-from faults.stages.base import Opener
 from hostile_source import MANIFEST, HostileExporter, HostileSelection, HostileSettings
-from watched_stores import Watch, settings_in, watched
+from watched_stores import Watch, settings_in
 
-from exporters.base import BaseExporter, Partition
+from exporters.base import Partition
 from exporters.changes import Change, Checkpoint, RawRecord, Upsert
 from exporters.redaction import redactor
 from stores.ledger.types import DeadLetter
@@ -31,7 +31,6 @@ from tasks.results import PartitionResult
 from tasks.stores import Stores, open_stores
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
-OPTIONS = SyncOptions(batch_records=25, max_delete_percent=50)
 FEWEST = 10
 ROOM = Partition(key="p", name="p", kind="room")
 SLACK = STAGES["slack"]
@@ -205,20 +204,11 @@ def test_it_ends_with_the_process_that_started_it(hostile: Hostile) -> None:
     process._process.wait(10)
 
 
-class _Slack:
-    """Makes the exporter of a phase, in any process."""
-
-    def __init__(self, openers: tuple[Opener, ...]) -> None:
-        self.openers = openers
-
-    def __call__(self, phase: int) -> BaseExporter:
-        return self.openers[phase]()
-
-
+@dataclass(frozen=True)
 class Beside(Rehearsal):
     """A rehearsal in which large batches are stored beside the process that is killed."""
 
-    def run(self, folder: Path, phase: int, watch: Watch) -> None:
+    def run(self, folder: Path, phase: int, watch: Watch, *, fresh: bool = False) -> None:
         exporter, stores = self.open_exporter(phase), self.open_stores(folder, watch)
         name = exporter.connection
         context = SyncContext(
@@ -227,40 +217,35 @@ class Beside(Rehearsal):
             stores=stores, options=self.options, run_id=f"run-{os.getpid()}",
             store_name=self.store_name, custom=self.custom,
         )  # fmt: skip
-        order = Order(SLACK.manifest, self.selection, exporter._settings, 1_000_000)  # type: ignore[attr-defined]
-        loader = loader_of(order, context)
+        settings = exporter._settings  # type: ignore[attr-defined]
+        loader = loader_of(Order(SLACK.manifest, self.selection, settings, 1_000_000), context)
         with stores.ledger.lease(f"sync:{name}", run_id=context.run_id) as lease:
             context = replace(context, lease=lease, loader=loader)
             for partition in exporter.partitions(self.selection):
                 if not partition.unreadable:
-                    sync_partition(context, partition)
+                    sync_partition(context, partition, fresh=fresh)
         loader.close()
         stores.close()
         exporter.close()
 
 
-def opened(folder: Path, watch: Watch) -> Stores:
-    return watched(settings_in(folder), watch)
+@pytest.fixture(scope="module")
+def here() -> Iterator[Rehearsal]:
+    with rehearsal_of(SLACK) as rehearsal:
+        yield rehearsal
 
 
-def test_all_of_it_ends_as_it_does_here(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def beside(here: Rehearsal) -> Rehearsal:
+    return Beside(**{field.name: getattr(here, field.name) for field in fields(here)})
+
+
+def test_all_of_it_ends_as_it_does_here(here: Rehearsal, beside: Rehearsal, tmp_path: Path) -> None:
     """Two syncs, and the source moved in between."""
-    companies = [SLACK.company(), SLACK.company()]
-    SLACK.move(companies[1])
-    with SLACK.served(companies[0]) as first, SLACK.served(companies[1]) as second:
-        ways = [
-            kind(
-                open_exporter=_Slack((SLACK.opener(first), SLACK.opener(second))),
-                open_stores=opened, selection=SLACK.selection(), options=OPTIONS,
-                store_name=SLACK.store_name, custom=SLACK.custom,
-            )
-            for kind in (Rehearsal, Beside)
-        ]  # fmt: skip
-        for phase in (0, 1):
-            for number, way in enumerate(ways):
-                way.run(tmp_path / f"{number}", phase, Watch())
-            here, beside = (way.state(tmp_path / f"{n}") for n, way in enumerate(ways))
-            assert beside == here
+    for phase in (0, 1):
+        for number, way in enumerate((here, beside)):
+            way.run(tmp_path / f"{number}", phase, Watch())
+        assert beside.state(tmp_path / "1") == here.state(tmp_path / "0")
 
 
 @pytest.mark.faults
@@ -272,15 +257,5 @@ class TestKilled(KillAndResume):
 
     @pytest.fixture(scope="class")
     @classmethod
-    def rehearsal(cls) -> Iterator[Rehearsal]:
-        companies = [SLACK.company(), SLACK.company()]
-        SLACK.move(companies[1])
-        with SLACK.served(companies[0]) as first, SLACK.served(companies[1]) as second:
-            yield Beside(
-                open_exporter=_Slack((SLACK.opener(first), SLACK.opener(second))),
-                open_stores=opened,
-                selection=SLACK.selection(),
-                options=OPTIONS,
-                store_name=SLACK.store_name,
-                custom=SLACK.custom,
-            )
+    def rehearsal(cls, beside: Rehearsal) -> Rehearsal:
+        return beside
