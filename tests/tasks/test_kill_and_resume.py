@@ -30,6 +30,7 @@ from exporters.changes import (
     ContainerChange,
     Delete,
     Failure,
+    IdentityChange,
     MembershipChange,
     Upsert,
 )
@@ -47,13 +48,18 @@ def members(*people: str) -> MembershipChange:
     )
 
 
+def same_person(*addresses: str) -> IdentityChange:
+    names = frozenset(f"user:{address}" for address in addresses)
+    return IdentityChange(frozenset({names}), as_of=MORNING)
+
+
 def failure(identifier: str) -> Failure:
     return Failure(error=InvalidDataError("odd"), entity=ENTITY, external_id=identifier)
 
 
 def first_sync() -> list[Entry]:
     """Forty notes, of which one fails, one is broken and some come by version; pages of ten."""
-    entries: list[Entry] = [members(ANN, BOB)]
+    entries: list[Entry] = [members(ANN, BOB), same_person(ANN, "ann@home.example")]
     for number in range(40):
         if number == 11:
             entries.append(failure("11"))
@@ -74,6 +80,7 @@ def next_sync() -> list[Entry]:
     """Edits, new notes, deletes, a sweep of the first days, and all kinds of other change."""
     return [
         members(ANN),
+        same_person(BOB, "bob@home.example"),
         *[put(number, f"note {number} was edited", fetched=LATER) for number in range(0, 12, 2)],
         Checkpoint({"next": 1}),
         *[put(number) for number in range(100, 112)],

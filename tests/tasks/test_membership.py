@@ -6,7 +6,14 @@ import pytest
 from scripted_source import MEMBERS, MODEL, MORNING, Room, document_id, put
 from workbench import Bench
 
-from exporters.changes import AccessChange, Change, Checkpoint, ContainerChange, MembershipChange
+from exporters.changes import (
+    AccessChange,
+    Change,
+    Checkpoint,
+    ContainerChange,
+    IdentityChange,
+    MembershipChange,
+)
 from stores.search import HybridSearch
 
 ANN, BOB = "ann@x.example", "bob@x.example"
@@ -66,6 +73,18 @@ def test_a_group_within_a_group_counts(private: Bench) -> None:
     private.sync()
     assert found(private, BOB) == {"0", "1", "2", "all"}
     assert found(private, ANN) == {"all"}
+
+
+def test_a_person_finds_by_every_address_that_the_source_names(private: Bench) -> None:
+    names = frozenset({f"user:{ANN}", "user:a.lee@x.example"})
+    private.vendor.says(IdentityChange(frozenset({names}), as_of=MORNING))
+    private.sync()
+    assert found(private, "A.Lee@x.example") == found(private, ANN) == {"0", "1", "2", "all"}
+    assert found(private, "alee@x.example") == set()
+    private.vendor.says(IdentityChange(frozenset(), as_of=MORNING + timedelta(hours=1)))
+    private.sync()
+    assert found(private, "a.lee@x.example") == set()
+    assert found(private, ANN) == {"0", "1", "2", "all"}
 
 
 class TestOldLists:
