@@ -317,12 +317,27 @@ class JobClaims:
 
     def dispatched(self, taken: int, job_ids: Collection[int]) -> None:
         """Writes down that a broker holds jobs, unless they were claimed in the meantime."""
+        if not job_ids:
+            return
         with self._backend.write() as connection:
             connection.execute(
                 update(jobs)
                 .where(*_MINE, jobs.c.dispatch_after == taken)
                 .values(dispatch_after=None),
                 {"ids": list(job_ids)},
+            )
+
+    def not_dispatched(self, taken: int) -> None:
+        """Gives back what the broker did not take, for others to try at once."""
+        with self._backend.read() as reader:
+            kept = select(jobs.c.id).where(_IS_OPEN, jobs.c.dispatch_after == taken).limit(1)
+            if reader.execute(kept).first() is None:
+                return
+        with self._backend.write() as connection:
+            connection.execute(
+                update(jobs)
+                .where(_IS_OPEN, jobs.c.dispatch_after == taken)
+                .values(dispatch_after=self._backend.now(connection))
             )
 
     def dispatch_again(self, older_than: float, only: JobFilter) -> int:

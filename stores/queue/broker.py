@@ -402,8 +402,13 @@ class Broker:
             )
 
         for name in sorted(queues):
-            with self._suspecting(lambda name=name: {name}):
-                session.consumers[name] = channel.basic_consume(name, callback=came)
+            session.consumers[name] = self._consume(session, name, came)
+
+    def _consume(self, session: _Session, name: str, came: Callable[[Any], None]) -> str:
+        """Has the messages of a queue sent to us; gives the consumer's tag."""
+        with self._suspecting(lambda: {name}):
+            tag: str = session.consuming.basic_consume(name, callback=came)
+        return tag
 
     def _settle(self, deliveries: Collection[Delivery], settle: Callable[[Any, int], None]) -> None:
         try:
