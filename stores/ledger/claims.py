@@ -64,10 +64,9 @@ _TAKEN: Final = {
     "claimed_by": _SET["claimed_by"],
     "process": _SET["process"],
 }
+# Only a claimed job has a token. (Asked for the status too, SQLite would read all claimed ones.)
 _OF_CLAIM: Final = (
-    update(jobs)
-    .where(*_MINE, jobs.c.token == bindparam("of_token"), jobs.c.status == JobStatus.CLAIMED)
-    .returning(jobs.c.id)
+    update(jobs).where(*_MINE, jobs.c.token == bindparam("of_token")).returning(jobs.c.id)
 )
 _DONE: Final = _OF_CLAIM.values(
     status=JobStatus.DONE,
