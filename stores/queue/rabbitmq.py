@@ -126,6 +126,8 @@ class RabbitMQQueue(JobQueue):
                 self.dispatch()
                 continue
             now = time.monotonic()
+            if now - begun >= wait + _PATIENCE:
+                return []
             if not self.ledger.claims.is_due(only):
                 if now - begun >= wait:
                     return []
