@@ -5,9 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
-from psycopg import sql
 
 # `servers` is found also when this folder is run by itself. The root goes before `tests`, whose
 # folders would otherwise hide the packages of the same names.
@@ -15,45 +13,11 @@ _TESTS = Path(__file__).parents[2]
 sys.path[:0] = [str(path) for path in (_TESTS.parent, _TESTS) if str(path) not in sys.path]
 
 from ledger_samples import Channel  # noqa: E402
-from servers.postgresql import (  # noqa: E402
-    PostgresqlServer,
-    PostgresqlUnavailable,
-    conninfo,
-    running_postgresql,
-)
+from servers.postgresql import PostgresqlServer  # noqa: E402
 
 from stores.ledger.ledger import Ledger  # noqa: E402
-from stores.ledger.tables import metadata  # noqa: E402
-from stores.sqlite.database import EmbeddedDatabase  # noqa: E402
 
 NewUrl = Callable[[], str]
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgresqlServer]:
-    """A PostgreSQL server, shared by all tests."""
-    try:
-        with running_postgresql() as server:
-            yield server
-    except PostgresqlUnavailable as reason:
-        pytest.skip(str(reason))
-
-
-@pytest.fixture(scope="session")
-def postgresql_template(postgresql: PostgresqlServer) -> str:
-    """A database with an empty ledger, to be copied."""
-    url = postgresql.new_database()
-    Ledger.open(url).close()
-    return url
-
-
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with an empty ledger, to be copied."""
-    path = tmp_path_factory.mktemp("template") / "ledger.db"
-    Ledger.open(path).close()
-    EmbeddedDatabase.open(path).close()
-    return path
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -63,25 +27,12 @@ def backend(request: pytest.FixtureRequest) -> str:
     return kind
 
 
-@pytest.fixture(scope="session")
-def shared_database(
-    postgresql: PostgresqlServer, postgresql_template: str
-) -> Iterator[tuple[str, psycopg.Connection]]:
-    """A database with a ledger for one test after another: making one takes longer than a test."""
-    url = postgresql.new_database(postgresql_template)
-    with psycopg.connect(conninfo(url), autocommit=True) as connection:
-        yield url, connection
-
-
 @pytest.fixture
 def url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where an empty ledger is."""
     if backend == "sqlite":
         return copied(request, tmp_path)
-    shared, connection = request.getfixturevalue("shared_database")
-    tables = [sql.Identifier(table.name) for table in reversed(metadata.sorted_tables)]
-    connection.execute(sql.SQL(";").join(sql.SQL("DELETE FROM {}").format(t) for t in tables))
-    return str(shared)
+    return str(request.getfixturevalue("emptied_database"))
 
 
 @pytest.fixture
