@@ -17,10 +17,10 @@ from stores.query import TextQuery
 Query = dict[str, Any]
 
 _WORD_FIELDS: Final = ("metadata.title^3", "page_content^1", "names^1")
-"""How much a word counts in title, body and names. A weight multiplies how often a word is there, and
-none may be below 1: with 6, 2 and 1, twice the embedded index's, a word that is there once counted
-as if it were there twice, and BM25 told documents apart less well (Cranfield, nDCG@10: .523, now
-.546)."""
+"""How much a word counts in title, body and names. A weight multiplies how often a word is there,
+and none may be below 1: with 6, 2 and 1, twice the embedded index's, a word that is there once
+counted as if it were there twice, and BM25 told documents apart less well (Cranfield, nDCG@10:
+.523, now .546)."""
 
 _EXACT_FIELDS: Final = ("metadata.title.exact^3", "page_content.exact^1", "names^0.5")
 _PHRASE_FIELDS: Final = ("metadata.title^3", "page_content^1", "names^0.5")
