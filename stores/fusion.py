@@ -114,7 +114,7 @@ def parse_fusion(setting: str) -> Fusion:
 def default_fusion(model: str) -> Fusion:
     """What an embedding model is fused with, by its setting or identity.
 
-    One rule: the vectors get a share at which both together are nowhere below the better of them.
+    One rule: the vectors get a share at which both together are nowhere below the better half.
     WordLlama's are weaker than words nearly everywhere, so they order what the words bring and add
     what these miss (0.2); a sentence model's may lead (0.6). The collections, halves of their
     queries and other shares: docs/search-quality.md.
