@@ -34,6 +34,7 @@ _COMMANDS: Final = {
     "status": "Show accounts, cursors, counts and the last runs.",
     "failures": "List, show, retry and dismiss items that were set aside.",
     "forget": "Delete everything that was stored of one partition.",
+    "replay": "Make documents again of what landed, without asking the source.",
     "reindex": "Build indices and vectors anew.",
 }
 

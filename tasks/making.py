@@ -1,9 +1,10 @@
 """Making documents of records: pure, so it may be done in this process or in another one."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+import orjson
 from langchain_core.documents import Document
 
 from exporters.base import BaseExporter
@@ -66,8 +67,15 @@ class LocalMaker:
     recipe: Recipe
 
     def make(self, items: Sequence[EncodedUpsert]) -> list[Made]:
-        """See `Maker.make`."""
-        return [made_here(self.recipe, item.record) for item in items]
+        """See `Maker.make`.
+
+        Of what landed, not of what the source gave: the order of its keys is another, and a code
+        that minds it would make another document in another process and in a replay.
+        """
+        return [
+            made_here(self.recipe, replace(item.record, payload=orjson.loads(item.payload)))
+            for item in items
+        ]
 
 
 def made_here(recipe: Recipe, record: RawRecord) -> Made:

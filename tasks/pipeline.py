@@ -16,6 +16,7 @@ from time import monotonic
 from typing import Final
 
 from documents.errors import DataGettersError
+from documents.principals import normalize_access
 from exporters.base import Partition
 from exporters.caller import CallUsage, track_calls
 from exporters.changes import (
@@ -341,8 +342,11 @@ class _PartitionSync:
             case ContainerChange() if self._shared is not None:
                 raise TypeError("a document that records share is in none of their containers")
             case ContainerChange():
+                # Before it is done: a run that is killed half way says it again.
+                self._ledger.container_said(self._state.id, change.container, change.extra)
                 counts.changed += rewriter.change_container(change.container, change.extra)
             case AccessChange():
+                self._ledger.access_said(self._state.id, normalize_access(change.access))
                 counts.access_changed += rewriter.change_access(change.access)
 
     def _sweep(self, complete: Complete) -> None:

@@ -38,6 +38,15 @@ class PartitionProgressed:
 
 
 @dataclass(frozen=True, slots=True)
+class ItemsProgressed:
+    """A run that knows how many items there are has gone through so many of them."""
+
+    run_id: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """A partition waits for a rate limit or before a retry."""
 
@@ -88,6 +97,7 @@ class ReindexFailed:
 Event = (
     RunStarted
     | PartitionProgressed
+    | ItemsProgressed
     | Waiting
     | RunEnded
     | RunFailed

@@ -103,7 +103,7 @@ def run_sync(request: SyncRequest) -> State[Any]:
             state = end_state(result)
             session.stores.ledger.finish_run(
                 request.run_id,
-                _RUN_STATES[state.name or ""],
+                RUN_STATES[state.name or ""],
                 counts=result.counts.as_dict(),
                 message=state.message or "",
             )
@@ -229,11 +229,12 @@ def end_state(result: SyncResult) -> State[Any]:
     return Completed(message=done)
 
 
-_RUN_STATES: Final = {
+RUN_STATES: Final = {
     "Completed": RunState.COMPLETED,
     ATTENTION: RunState.PARTLY_FAILED,
     "Failed": RunState.FAILED,
 }
+"""How a run ended, by the name of the state of its flow run."""
 
 _TABLE_COLUMNS: Final = ("new", "changed", "unchanged", "access_changed", "deleted", "failed")
 
@@ -261,8 +262,9 @@ class _Progress:
         )
 
 
-def _publish(result: SyncResult) -> None:
-    rows = [
+def table_rows(result: SyncResult) -> list[dict[str, Any]]:
+    """What a run did with each partition, for an artifact."""
+    return [
         {
             "partition": partition.name,
             "kind": partition.kind,
@@ -274,9 +276,12 @@ def _publish(result: SyncResult) -> None:
         }
         for partition in result.partitions
     ]
+
+
+def _publish(result: SyncResult) -> None:
     key = re.sub(r"[^a-z0-9]+", "-", f"sync-{result.source}-{result.connection}".lower())
     create_table_artifact(
-        table=rows,
+        table=table_rows(result),
         key=key.strip("-"),
         description=f"What run {result.run_id} did with each partition of {result.source}.",
     )

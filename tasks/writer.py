@@ -12,9 +12,8 @@ from typing import Any
 
 from langchain_core.documents import Document
 
-from documents.fingerprints import access_hash, content_hash
+from documents.fingerprints import access_hash
 from documents.principals import normalize_access
-from processing.metadata import with_metadata
 from stores.base import WriteFailure
 from stores.errors import StoreError
 from stores.ledger.known import KnownRecord
@@ -22,6 +21,7 @@ from stores.ledger.leases import Lease
 from stores.ledger.types import KnownDocument, LedgerBatch
 from tasks.bad_items import TooManyFailuresError
 from tasks.batches import Processing, Refusal, WriteBatch
+from tasks.keeping import with_container
 from tasks.results import Counts
 from tasks.shared_documents import SharedDocuments
 from tasks.stores import Stores
@@ -116,6 +116,7 @@ class Writer:
         stop = self._too_many(batch, refused)
         if stop is not None:
             batch.ledger.cursor, batch.ledger.listing_closed = None, False
+            batch.ledger.replayed = None
         self._set_aside(batch, refused)
         if batch.vectors and self._stores.embeddings is not None:
             model = self._stores.embeddings.identity
@@ -374,14 +375,7 @@ class PartitionRewriter:
     def _with_container(
         self, document: Document, container: Mapping[str, Any], extra: Mapping[str, Any]
     ) -> Document:
-        new = with_metadata(
-            document,
-            container=dict(container),
-            extra={**(document.metadata.get("extra") or {}), **extra},
-        )
-        if self._custom is not None:
-            [new] = self._custom([new])
-        return with_metadata(new, content_hash=content_hash(new))
+        return with_container(document, container, extra, self._custom)
 
 
 def _with_access(

@@ -1,5 +1,6 @@
 """`data-getters sync SOURCE`."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import click
@@ -126,11 +127,27 @@ def _sync(
     options = validated(SyncOptions, given(ctx, values, SyncOptions))
     validated(selection_type, selection)
     as_json, verbose = values["as_json"], ctx.ensure_object(Invocation).verbose
+
+    def run(progress: Any) -> Any:
+        progress.say("checking settings and stores")
+        return _run(manifest, selection, values["credentials"], options, verbose, progress)
+
+    return shown(manifest.title, run, as_json=as_json, verbose=verbose)
+
+
+def shown(title: str, run: Callable[[Any], Any], *, as_json: bool, verbose: bool) -> int:
+    """Runs a flow over partitions and shows what it does; returns the exit code.
+
+    Args:
+        title: What is gone through.
+        run: Runs the flow; is given the display, and returns the state in which the flow ended.
+        as_json: Whether the result is printed as JSON.
+        verbose: Whether log lines are shown.
+    """
     from flows.progress import SyncProgress  # noqa: PLC0415 (rich, after the options are right)
 
-    with SyncProgress(manifest.title, quiet=as_json, live=not verbose) as progress:
-        progress.say("checking settings and stores")
-        state = _run(manifest, selection, values["credentials"], options, verbose, progress)
+    with SyncProgress(title, quiet=as_json, live=not verbose) as progress:
+        state = run(progress)
     if progress.error is not None:
         raise progress.error
     if progress.result is None:

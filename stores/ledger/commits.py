@@ -60,6 +60,7 @@ class BatchWriter:
         self._reader = reader
         self._copies = copies
         self._upsert = _upsert_records(backend)
+        self._upsert_unlisted = _upsert_records(backend, listed=False)
         self._add_files = backend.insert(raw_files).on_conflict_do_nothing()
         self._set_aside = _upsert_dead_letters(backend)
 
@@ -77,7 +78,7 @@ class BatchWriter:
                 self._land(connection, batch)
             if changed:
                 self._write(connection, partition.connection_id, batch, list(changed.values()))
-            if batch.seen:
+            if batch.seen and batch.listed:
                 self._see(connection, scope, batch)
             if batch.documents:
                 self._set_documents(connection, partition.connection_id, batch)
@@ -161,7 +162,8 @@ class BatchWriter:
                     record.parent,
                 )
             )
-        self._upsert.execute(connection, rows)
+        upsert = self._upsert if batch.listed else self._upsert_unlisted
+        upsert.execute(connection, rows)
 
     def _see(self, connection: Connection, scope: dict[str, int], batch: LedgerBatch) -> None:
         values = {
@@ -193,6 +195,8 @@ class BatchWriter:
         values: dict[str, Any] = {"updated_at": micros_now()}
         if batch.cursor is not None:
             values["cursor"] = orjson.dumps(batch.cursor).decode()
+        if batch.replayed is not None:
+            values["replayed"] = orjson.dumps(batch.replayed).decode()
         if batch.listing_closed:
             # A listing that was begun afresh in the meantime stays open.
             values["listing_open"] = case(
@@ -204,14 +208,11 @@ class BatchWriter:
         )
 
 
-def _upsert_records(backend: Backend) -> BulkInsert:
+def _upsert_records(backend: Backend, *, listed: bool = True) -> BulkInsert:
     insert = backend.insert(records)
     new = insert.excluded
-    replaced = {
-        column.name: new[column.name]
-        for column in records.c
-        if column.name not in {"id", "connection_id", "key", "added"}
-    }
+    kept = {"id", "connection_id", "key", "added"} | (set() if listed else {"generation"})
+    replaced = {column.name: new[column.name] for column in records.c if column.name not in kept}
     stays = records.c.partition_id == new.partition_id
     upsert = insert.on_conflict_do_update(
         index_elements=[records.c.connection_id, records.c.key],

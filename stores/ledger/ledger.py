@@ -5,11 +5,11 @@ threads. Reads see what is committed and wait for nobody; inside a transaction o
 they see what it has written so far.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from stores.ledger.backend import Backend, open_backend
 from stores.ledger.commits import BatchWriter
@@ -188,6 +188,20 @@ class Ledger:
         """Forgets the cursor (it expired, or everything is wanted again); records stay."""
         self._book.reset_cursor(partition_id)
 
+    def access_said(self, partition_id: int, access: Sequence[str]) -> None:
+        """Remembers an access list that was said of all records of a partition at once."""
+        self._book.access_said(partition_id, access)
+
+    def container_said(
+        self, partition_id: int, container: Mapping[str, Any], extra: Mapping[str, Any]
+    ) -> None:
+        """Remembers what was said of the container of all records of a partition."""
+        self._book.container_said(partition_id, container, extra)
+
+    def end_replay(self, connection_id: int) -> None:
+        """Forgets how far a replay of a connection came."""
+        self._book.end_replay(connection_id)
+
     def known(self, connection_id: int, keys: Collection[str]) -> dict[str, KnownRecord]:
         """The records among these keys that the ledger knows, in whatever partition they are.
 
@@ -273,13 +287,17 @@ class Ledger:
             partition_id, before_generation=generation, since=since, until=until
         )
 
-    def records_of(self, partition_id: int) -> Iterator[list[KnownRecord]]:
+    def records_of(self, partition_id: int, *, after: int = 0) -> Iterator[list[KnownRecord]]:
         """All records of a partition, in pages, in flat memory.
 
         For a change of access or container that concerns every document. New hashes are committed
         in `LedgerBatch.documents`, also while the pages are walked through.
+
+        Args:
+            partition_id: The partition.
+            after: Only records with a higher `id`: for who was there before.
         """
-        return self._records.pages(partition_id)
+        return self._records.pages(partition_id, after=after)
 
     def raw_files(
         self,

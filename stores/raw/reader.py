@@ -1,7 +1,7 @@
 """Finding and reading rows: by reference, or folder by folder."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any, Final, NamedTuple
@@ -15,6 +15,7 @@ from stores.raw.paths import MERGED, SUFFIX, Folder, Ref
 from stores.raw.types import LandedRow
 
 OnDamage = Callable[[StoreCorruptError], None]
+OnUnread = Callable[[Sequence[str], StoreCorruptError], None]
 
 Wanted = Mapping[str, str | None]
 
@@ -84,8 +85,14 @@ class Reader:
                     self._parts.popitem(last=False)
         return known
 
-    def by_refs(self, refs: Iterable[str]) -> Iterator[LandedRow]:
+    def by_refs(
+        self, refs: Iterable[str], on_damage: OnUnread | None = None
+    ) -> Iterator[LandedRow]:
         """The rows of references, file by file.
+
+        Args:
+            refs: References.
+            on_damage: Is told which references cannot be read; without it that is raised.
 
         Raises:
             ValueError: A text is no reference.
@@ -96,7 +103,15 @@ class Reader:
             ref = Ref.parse(text)
             numbers.setdefault((ref.folder, ref.name), set()).add(ref.row)
         for (folder, name), wanted in numbers.items():
-            yield from self._some_rows(folder, name, wanted)
+            left = set(wanted)
+            try:
+                for row in self._some_rows(folder, name, wanted):
+                    left.discard(Ref.parse(row.ref).row)
+                    yield row
+            except StoreCorruptError as damage:
+                if on_damage is None:
+                    raise
+                on_damage([f"{folder}/{name}#{number}" for number in sorted(left)], damage)
 
     def of_folder(
         self,

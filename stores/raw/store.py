@@ -24,7 +24,7 @@ from stores.raw.compaction import FolderCompaction
 from stores.raw.files import Files, open_files
 from stores.raw.parquet import write_rows
 from stores.raw.paths import SUFFIX, Folder, folders
-from stores.raw.reader import OnDamage, Reader
+from stores.raw.reader import OnDamage, OnUnread, Reader
 from stores.raw.types import CompactionReport, LandedRow, Landing, RawRow
 
 _RUN_CHARS: Final = 8
@@ -112,14 +112,21 @@ class RawStore:
         (row,) = self._reader.by_refs([ref])
         return row
 
-    def read_many(self, refs: Iterable[str]) -> Iterator[LandedRow]:
+    def read_many(
+        self, refs: Iterable[str], *, on_damage: OnUnread | None = None
+    ) -> Iterator[LandedRow]:
         """The rows of references, each once and file by file; each file is opened once.
+
+        Args:
+            refs: References.
+            on_damage: Is told of the references that cannot be read, file by file, and why; the
+                others are read all the same. Without it the first reason is raised.
 
         Raises:
             ValueError: A text is no reference.
             StoreCorruptError: A file is missing or damaged.
         """
-        return self._reader.by_refs(refs)
+        return self._reader.by_refs(refs, on_damage)
 
     def iterate(
         self,
