@@ -189,7 +189,8 @@ class Reader:
                         begun.add(part)
                         piece = table.slice(low - first, high - low)
                         path = f"{folder.path}/{part}"
-                        yield from rows_of(piece, folder.source, path, low - start, wanted)
+                        numbers = range(low - start, high - start)
+                        yield from rows_of(piece, folder.source, path, numbers, wanted)
         begun |= chosen
 
     def _landed_rows(self, folder: Folder, name: str, wanted: Wanted) -> Iterator[LandedRow]:
@@ -197,7 +198,8 @@ class Reader:
         try:
             with self.opened(path) as file:
                 for first, table in file.groups(wanted):
-                    yield from rows_of(table, folder.source, path, first, wanted)
+                    numbers = range(first, first + table.num_rows)
+                    yield from rows_of(table, folder.source, path, numbers, wanted)
         except FileNotFoundError:
             for row in self._some_rows(folder.path, name, None):
                 if all(
@@ -220,9 +222,9 @@ class Reader:
                     rows = file.rows if place.rows is None else place.rows
                     left = set(range(rows) if numbers is None else numbers)
                     for found, table in file.at(place.first + row for row in left if row < rows):
-                        number = found - place.first
-                        left.discard(number)
-                        yield from rows_of(table, source, path, number)
+                        here = [number - place.first for number in found]
+                        left.difference_update(here)
+                        yield from rows_of(table, source, path, here)
             except FileNotFoundError:
                 continue  # merged long ago, or in this moment
             if left:
