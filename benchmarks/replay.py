@@ -45,7 +45,7 @@ class NewMapping(FileExporter):
             yield document
 
 
-def _context(source: Path, folder: Path, exporter: FileExporter) -> SyncContext:
+def _context(folder: Path, exporter: FileExporter) -> SyncContext:
     settings = load_store_settings(data_directory=folder, embedding_model="none")
     model = ConstantTime()
     vectors = open_vector_store(settings)
@@ -69,7 +69,7 @@ def _context(source: Path, folder: Path, exporter: FileExporter) -> SyncContext:
 def run(source: Path, folder: Path, way: str) -> dict[str, Any]:
     """Syncs (way `sync`) or replays once and measures; runs in a process of its own."""
     exporter = (NewMapping if way == "new mapping" else FileExporter)(source)
-    context = _context(source, folder, exporter)
+    context = _context(folder, exporter)
     wall, cpu = time.monotonic(), time.process_time()
     if way == "sync":
         counts = sync_partition(context, PARTITION).counts

@@ -1,19 +1,35 @@
 """Dead letters: items that were set aside, until they go through or a person resolves them."""
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, delete, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    func,
+    select,
+)
 
-from stores.ledger.backend import Backend
-from stores.ledger.packing import unpack_time
+from documents.fingerprints import fingerprint
+from stores.ledger.backend import Backend, micros_now
+from stores.ledger.packing import clean_text, pack_hash, pack_time, unpack_time
 from stores.ledger.statements import among
 from stores.ledger.tables import connections, dead_letters
 from stores.ledger.types import DeadLetter
 
+_MESSAGE_LIMIT: Final = 2_000
+
+_RESOLVE: Final = delete(dead_letters).where(
+    dead_letters.c.connection_id == bindparam("of_connection"), among(dead_letters.c.key, "keys")
+)
+
 
 class DeadLetterBox:
-    """Reads and resolves the dead letters of a ledger; `BatchWriter` adds them."""
+    """Reads and resolves the dead letters of a ledger; `DeadLetterWriter` adds them."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
@@ -57,6 +73,28 @@ class DeadLetterBox:
         return int(gone.rowcount)
 
 
+class DeadLetterWriter:
+    """Adds and resolves dead letters in the transaction of a commit."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._set_aside = _upsert_dead_letters(backend)
+
+    def write(
+        self,
+        connection: Connection,
+        connection_id: int,
+        resolved: Collection[str],
+        letters: Collection[DeadLetter],
+    ) -> None:
+        """Resolves what concerns some keys, then adds letters."""
+        scope = {"of_connection": connection_id}
+        if resolved:
+            connection.execute(_RESOLVE, {**scope, "keys": list(resolved)})
+        if letters:
+            rows = [_dead_letter(letter, scope) for letter in letters]
+            connection.execute(self._set_aside, rows)
+
+
 def _select(*conditions: ColumnElement[bool]) -> Select[Any]:
     return (
         select(
@@ -98,3 +136,49 @@ def _letter(row: Row[Any]) -> DeadLetter:
         first_seen=unpack_time(row.first_seen),
         last_seen=unpack_time(row.last_seen),
     )
+
+
+def _upsert_dead_letters(backend: Backend) -> Any:
+    insert = backend.insert(dead_letters)
+    new = insert.excluded
+    return insert.on_conflict_do_update(
+        index_elements=[
+            dead_letters.c.connection_id,
+            dead_letters.c.partition,
+            dead_letters.c.item,
+        ],
+        set_={
+            "attempts": dead_letters.c.attempts + new.attempts,
+            "error": new.error,
+            "message": new.message,
+            "run_id": new.run_id,
+            "last_seen": new.last_seen,
+            "url": func.coalesce(new.url, dead_letters.c.url),
+            "raw_ref": func.coalesce(new.raw_ref, dead_letters.c.raw_ref),
+        },
+    )
+
+
+def _dead_letter(letter: DeadLetter, scope: dict[str, int]) -> dict[str, Any]:
+    if letter.document_id is not None:
+        item = f"document {letter.document_id}"
+    elif letter.key is not None:
+        item = f"record {letter.key}"
+    else:
+        item = f"{letter.error} {letter.url or letter.message}"
+    last_seen = pack_time(letter.last_seen) if letter.last_seen else micros_now()
+    return {
+        "connection_id": scope["of_connection"],
+        "partition": letter.partition,
+        "item": pack_hash(fingerprint(item.encode(errors="surrogatepass"))),
+        "key": letter.key,
+        "document_id": letter.document_id,
+        "url": letter.url and clean_text(letter.url),
+        "error": letter.error,
+        "message": clean_text(letter.message, limit=_MESSAGE_LIMIT),
+        "raw_ref": letter.raw_ref,
+        "run_id": letter.run_id,
+        "attempts": letter.attempts,
+        "first_seen": pack_time(letter.first_seen) if letter.first_seen else last_seen,
+        "last_seen": last_seen,
+    }

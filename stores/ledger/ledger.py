@@ -12,9 +12,14 @@ from pathlib import Path
 from typing import Any, Self
 
 from stores.ledger.backend import Backend, open_backend
+from stores.ledger.claims import JobClaims
 from stores.ledger.commits import BatchWriter
 from stores.ledger.copies import CopyBook
 from stores.ledger.dead_letters import DeadLetterBox
+from stores.ledger.extraction_commits import ExtractionWriter
+from stores.ledger.extraction_types import ExtractionBatch
+from stores.ledger.extractions import ExtractionBook
+from stores.ledger.jobs import JobBook
 from stores.ledger.known import KnownRecord
 from stores.ledger.leases import DEFAULT_TTL, Lease
 from stores.ledger.membership import MembershipBook
@@ -26,6 +31,7 @@ from stores.ledger.types import (
     ConnectionState,
     Copy,
     DeadLetter,
+    ExtractionOutcome,
     LedgerBatch,
     PartitionState,
     RawFile,
@@ -48,6 +54,9 @@ class Ledger:
         address: Where it is kept, without secrets.
         database: The embedded file, so that `with ledger.database.transaction():` commits documents
             and ledger together; None on PostgreSQL.
+        extractions: What was extracted, and how far; apart from the records of syncs.
+        jobs: The queue of jobs, to be added to and looked at; `stores.queue` is for workers.
+        claims: How `stores.queue` takes them.
     """
 
     def __init__(self, backend: Backend, *, cache_bytes: int = DEFAULT_CACHE_BYTES) -> None:
@@ -60,6 +69,10 @@ class Ledger:
         self._runs = RunBook(backend)
         self._membership = MembershipBook(backend)
         self._vectors = VectorCache(backend, cache_bytes)
+        self.extractions = ExtractionBook(backend)
+        self.jobs = JobBook(backend)
+        self.claims = JobClaims(backend, self.jobs)
+        self._extraction_batches = ExtractionWriter(backend, self.jobs)
 
     @classmethod
     def open(
@@ -247,6 +260,25 @@ class Ledger:
             ValueError: The batch contradicts itself, or holds a malformed hash, time or reference.
         """
         self._batches.commit(batch, lease)
+
+    def commit_extraction(self, batch: ExtractionBatch, *, lease: Lease | None = None) -> None:
+        """Writes a batch of an extraction with its jobs: all of it is durable, or nothing.
+
+        Otherwise like `commit`, of whose records, listings and cursors it knows nothing.
+
+        Raises:
+            LeaseLostError: The lease is not the caller's any more.
+            ValueError: The batch contradicts itself, or holds a malformed hash, time or reference.
+        """
+        self._extraction_batches.commit(batch, lease)
+
+    def set_outcomes(self, connection_id: int, outcomes: Sequence[ExtractionOutcome]) -> None:
+        """Writes down what became of landed payloads, where no commit of documents does.
+
+        Raises:
+            ValueError: A payload is in a file that the ledger does not vouch for.
+        """
+        self._extraction_batches.set_outcomes(connection_id, outcomes)
 
     def has_records(self, partition_id: int) -> bool:
         """Whether anything is known of a partition yet."""

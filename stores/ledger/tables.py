@@ -212,3 +212,126 @@ leases: Final = Table(
     Column("acquired_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
 )
+
+# How far each partition was extracted: apart from its sync, which compares with other records.
+extractions: Final = Table(
+    "ledger_extractions",
+    metadata,
+    Column("partition_id", Integer, primary_key=True, autoincrement=False),
+    Column("cursor", Text),  # JSON
+    Column("generation", Integer, nullable=False),
+    Column("listing_open", Boolean, nullable=False),
+    Column("updated_at", BigInteger),
+)
+
+_ODD: Final = text("status NOT IN ('landed', 'transformed')")
+
+extracted: Final = Table(
+    "ledger_raw_extraction_data",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("connection_id", Integer, nullable=False),
+    Column("partition_id", Integer, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("added", Integer, nullable=False),
+    Column("entity", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("payload_hash", LargeBinary, nullable=False),
+    Column("version", Text),
+    Column("fetched_at", BigInteger, nullable=False),
+    Column("occurred_at", BigInteger),
+    Column("raw_file_id", _ROW_ID),
+    Column("raw_row", Integer),
+    Column("parent", Text),
+    Column("status", Text, nullable=False),
+    Column("error", Text),
+    Column("job_id", _ROW_ID),
+    Column("run_id", Text, nullable=False),
+    Index("ledger_raw_extraction_data_key", "connection_id", "key", unique=True),
+    Index("ledger_raw_extraction_data_partition", "partition_id", "id"),
+    Index(
+        "ledger_raw_extraction_data_parent",
+        "connection_id",
+        "parent",
+        sqlite_where=text("parent IS NOT NULL"),
+        postgresql_where=text("parent IS NOT NULL"),
+    ),
+    # What is looked for by status is rare; the rest is found soon in the order of ids.
+    Index(
+        "ledger_raw_extraction_data_odd",
+        "status",
+        "connection_id",
+        "id",
+        sqlite_where=_ODD,
+        postgresql_where=_ODD,
+    ),
+)
+
+_OPEN: Final = text("finished_at IS NULL")
+_FINISHED: Final = text("finished_at IS NOT NULL")
+_KEYED: Final = text("key IS NOT NULL")
+_TO_DISPATCH: Final = text("dispatch_after IS NOT NULL")
+
+jobs: Final = Table(
+    "ledger_etl_job_queue",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("connection_id", Integer, nullable=False),
+    Column("partition_id", Integer),
+    Column("type", Text, nullable=False),
+    Column("entity", Text),
+    Column("batch", Text),  # path of a landed file
+    Column("rows", Integer, nullable=False),
+    Column("details", Text, nullable=False),  # JSON
+    Column("key", Text),
+    Column("status", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    # From when on it may be claimed: its next attempt, or when its worker's claim runs out.
+    Column("available_at", BigInteger, nullable=False),
+    # From when on a broker is to be told of it (again); NULL once it was.
+    Column("dispatch_after", BigInteger),
+    Column("token", Text),  # of the claim
+    Column("claimed_by", Text),
+    Column("process", Text),  # of who has it, see stores.ledger.processes
+    Column("error", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Column("finished_at", BigInteger),
+    Column("run_id", Text, nullable=False),
+    Index(
+        "ledger_etl_job_queue_open",
+        "available_at",
+        "id",
+        sqlite_where=_OPEN,
+        postgresql_where=_OPEN,
+    ),
+    Index(
+        "ledger_etl_job_queue_dispatch",
+        "dispatch_after",
+        "id",
+        sqlite_where=_TO_DISPATCH,
+        postgresql_where=_TO_DISPATCH,
+    ),
+    Index(
+        "ledger_etl_job_queue_finished",
+        "finished_at",
+        sqlite_where=_FINISHED,
+        postgresql_where=_FINISHED,
+    ),
+    Index(
+        "ledger_etl_job_queue_key",
+        "connection_id",
+        "key",
+        unique=True,
+        sqlite_where=_KEYED,
+        postgresql_where=_KEYED,
+    ),
+    Index("ledger_etl_job_queue_status", "status", "connection_id", "id"),
+)
+
+# Names this ledger to a broker that several of them may share. One row, numbered 1.
+identity: Final = Table(
+    "ledger_identity",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+)

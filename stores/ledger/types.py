@@ -197,6 +197,37 @@ class RawFile:
     rows: int
 
 
+class ExtractionStatus(StrEnum):
+    """What became of an extracted record."""
+
+    LANDED = "landed"
+    """Its payload is in the raw landing; nothing was made of it yet."""
+    TRANSFORMED = "transformed"
+    FAILED = "failed"
+    """Its payload landed, and making documents of it failed; `error` says why."""
+    QUARANTINED = "quarantined"
+    """Its payload is not what the entity's schema says; `error` says why."""
+    DELETED = "deleted"
+    """The source has it no more. Unknown to a listing, as if it had never been."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractionOutcome:
+    """What became of one landed payload. A newer one of the same record is left as it is.
+
+    Attributes:
+        key: The record.
+        raw_ref: Where that payload lies.
+        status: What became of it.
+        error: Why it failed; without secrets.
+    """
+
+    key: str
+    raw_ref: str
+    status: ExtractionStatus
+    error: str | None = None
+
+
 @dataclass(slots=True, kw_only=True)
 class LedgerBatch:
     """What one step of a partition's sync changes in the ledger, all of it or nothing.
@@ -220,6 +251,7 @@ class LedgerBatch:
         resolved: Keys whose dead letters are resolved because the item went through; applied
             before `dead_letters`.
         raw_files: Files that landed.
+        outcomes: What became of payloads that an extraction landed.
         cursor: The checkpoint everything above leads up to; None when none was passed.
         listing_closed: The listing came to its end with this batch.
         listed: Whether its records were seen in a listing. If not, as in a replay, they stay as
@@ -238,6 +270,7 @@ class LedgerBatch:
     dead_letters: list[DeadLetter] = field(default_factory=list)
     resolved: list[str] = field(default_factory=list)
     raw_files: list[RawFile] = field(default_factory=list)
+    outcomes: list[ExtractionOutcome] = field(default_factory=list)
     cursor: Mapping[str, Any] | None = None
     listing_closed: bool = False
     listed: bool = True

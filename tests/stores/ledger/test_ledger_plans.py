@@ -5,10 +5,20 @@ from typing import Any
 import pytest
 from ledger_samples import Channel, record
 
-from stores.ledger import commits, membership, records, vectors
+from stores.ledger import (
+    commits,
+    dead_letters,
+    extraction_commits,
+    extractions,
+    landing,
+    membership,
+    records,
+    vectors,
+)
 from stores.ledger.ledger import Ledger
 
 BY_KEY = "ledger_records_key (connection_id=? AND key=?)"
+EXTRACTED_BY_KEY = "ledger_raw_extraction_data_key (connection_id=? AND key=?)"
 
 
 @pytest.mark.parametrize(
@@ -20,8 +30,13 @@ BY_KEY = "ledger_records_key (connection_id=? AND key=?)"
         (commits._SEE_ELSEWHERE, BY_KEY),
         (commits._DELETE, BY_KEY),
         (commits._SET_DOCUMENTS, BY_KEY),
-        (commits._FILES, "ledger_raw_files_path (path=?)"),
-        (commits._RESOLVE, "ledger_dead_letters_key (connection_id=? AND key=?)"),
+        (landing._FILES, "ledger_raw_files_path (path=?)"),
+        (extractions._BY_KEYS, EXTRACTED_BY_KEY),
+        (extraction_commits._SEE, EXTRACTED_BY_KEY),
+        (extraction_commits._SEE_ELSEWHERE, EXTRACTED_BY_KEY),
+        (extraction_commits._DELETE, EXTRACTED_BY_KEY),
+        (extraction_commits._SET_OUTCOME, EXTRACTED_BY_KEY),
+        (dead_letters._RESOLVE, "ledger_dead_letters_key (connection_id=? AND key=?)"),
         (vectors._FOUND, "ledger_embeddings_hash (model_id=? AND text_hash=?)"),
         (membership._IDS, "sqlite_autoindex_ledger_principals_1 (name=?)"),
         (membership._REACHED_NAMES, "ledger_members_member (member_id=?)"),

@@ -1,0 +1,371 @@
+"""How workers take jobs from the ledger's table, and give them back.
+
+A claim is a token on the row and a moment until which it holds. While it holds nobody else gets the
+job; a worker that falls silent loses it when that moment has come, and whatever it says of the job
+afterwards is not taken any more. Many are claimed by one statement: on PostgreSQL each claimer
+passes over the rows that another is just taking (`SKIP LOCKED`), on SQLite one writes at a time.
+
+A clock that is set forward ends claims early: then a job may be done twice, which every job has to
+bear. One that is set back cannot hold up the queue: see `JobClaims.recover`.
+"""
+
+import secrets
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, case, or_, select, update
+
+from stores.ledger.backend import MICROSECONDS, Backend
+from stores.ledger.job_types import Job, JobFilter, JobStatus
+from stores.ledger.jobs import JobBook, filtered
+from stores.ledger.packing import clean_text
+from stores.ledger.processes import is_gone, this_process
+from stores.ledger.statements import among
+from stores.ledger.tables import jobs
+
+LONGEST_DELAY: Final = 24 * 60 * 60.0
+"""Seconds. No job waits longer for its next attempt, and no claim holds longer unrenewed."""
+
+_ERROR_LIMIT: Final = 4_000
+_TOKEN_BYTES: Final = 8
+_PUBLISHING: Final = 30 * MICROSECONDS
+
+_IS_OPEN: Final = jobs.c.finished_at.is_(None)
+_MINE: Final = (among(jobs.c.id, "ids"), _IS_OPEN)
+
+
+class JobClaims:
+    """Claims the jobs of a ledger."""
+
+    def __init__(self, backend: Backend, book: JobBook) -> None:
+        self._backend = backend
+        self._book = book
+
+    def claim(
+        self, limit: int, *, worker: str, visibility: float, attempts: int, only: JobFilter
+    ) -> list[Job]:
+        """Takes the jobs that are due, those that have waited longest first.
+
+        Jobs that were claimed `attempts` times and never came back are buried on the way.
+
+        Args:
+            limit: How many at most.
+            worker: Who takes them.
+            visibility: For how many seconds.
+            attempts: How often a job may be claimed.
+            only: Which.
+        """
+        conditions = [_IS_OPEN, *filtered(only)]
+        with self._backend.read() as reader:
+            # Nobody who only looks takes the lock that writers wait for.
+            due = jobs.c.available_at <= self._backend.now(reader)
+            if reader.execute(select(jobs.c.id).where(due, *conditions).limit(1)).first() is None:
+                return []
+        with self._backend.write() as connection:
+            now = self._backend.now(connection)
+            query = (
+                select(jobs.c.id)
+                .where(jobs.c.available_at <= now, *conditions)
+                .order_by(jobs.c.available_at, jobs.c.id)
+                .limit(limit)
+            )
+            return self._claim(
+                connection, query, now, worker=worker, visibility=visibility, attempts=attempts
+            )
+
+    def claim_these(
+        self, job_ids: Collection[int], *, worker: str, visibility: float, attempts: int
+    ) -> list[Job]:
+        """Takes those of these jobs that are due, or whose worker is certainly gone."""
+        wanted = list(job_ids)
+        with self._backend.write() as connection:
+            now = self._backend.now(connection)
+            self._free_gone(connection, now, among(jobs.c.id, "ids"), wanted)
+            query = select(jobs.c.id).where(jobs.c.available_at <= now, *_MINE)
+            return self._claim(
+                connection,
+                query,
+                now,
+                worker=worker,
+                visibility=visibility,
+                attempts=attempts,
+                wanted=wanted,
+            )
+
+    def _claim(
+        self,
+        connection: Connection,
+        query: Select[Any],
+        now: int,
+        *,
+        worker: str,
+        visibility: float,
+        attempts: int,
+        wanted: list[int] | None = None,
+    ) -> list[Job]:
+        due = query.with_for_update(skip_locked=True).cte("due")
+        until = now + _micros(visibility)
+        token = secrets.token_hex(_TOKEN_BYTES)
+        statement = (
+            update(jobs)
+            .where(jobs.c.id == due.c.id)
+            .values(
+                status=JobStatus.CLAIMED,
+                attempts=jobs.c.attempts + 1,
+                available_at=until,
+                dispatch_after=until,
+                token=token,
+                claimed_by=worker,
+                process=this_process(),
+            )
+            .returning(*jobs.c)
+        )
+        parameters = {} if wanted is None else {"ids": wanted}
+        taken = connection.execute(statement, parameters).all()
+        spent = [row for row in taken if row.attempts > attempts]
+        if spent:
+            self._bury_spent(connection, spent, now, attempts)
+        fresh = [row for row in taken if row.attempts <= attempts]
+        return self._book.wrap(connection, fresh)
+
+    def _bury_spent(
+        self, connection: Connection, spent: Sequence[Row[Any]], now: int, attempts: int
+    ) -> None:
+        told = (
+            f"It was claimed {attempts} times, and each time its worker was killed or did not "
+            "answer any more."
+        )
+        connection.execute(
+            update(jobs)
+            .where(*_MINE)
+            .values(
+                status=JobStatus.DEAD,
+                attempts=attempts,
+                finished_at=now,
+                dispatch_after=None,
+                token=None,
+                error=case((jobs.c.error.is_(None), told), else_=jobs.c.error + f" ({told})"),
+            ),
+            {"ids": [row.id for row in spent]},
+        )
+
+    def done(self, claimed: Iterable[Job]) -> set[int]:
+        """Finishes jobs. Returns the ids of those that were the claimer's no more."""
+        with self._backend.write() as connection:
+            now = self._backend.now(connection)
+            return self._each_claim(
+                connection,
+                claimed,
+                status=JobStatus.DONE,
+                finished_at=now,
+                dispatch_after=None,
+                token=None,
+                error=None,
+            )
+
+    def extend(self, claimed: Iterable[Job], visibility: float) -> set[int]:
+        """Holds claims for longer. Returns the ids of those that were the claimer's no more."""
+        with self._backend.write() as connection:
+            until = self._backend.now(connection) + _micros(visibility)
+            return self._each_claim(connection, claimed, available_at=until, dispatch_after=until)
+
+    def release(self, claimed: Iterable[Job]) -> set[int]:
+        """Gives jobs back untouched. Returns the ids of those that were the claimer's no more."""
+        with self._backend.write() as connection:
+            now = self._backend.now(connection)
+            return self._each_claim(
+                connection,
+                claimed,
+                status=JobStatus.READY,
+                attempts=jobs.c.attempts - 1,
+                available_at=now,
+                dispatch_after=now,
+                token=None,
+            )
+
+    def retry(self, job: Job, error: str, delay: float) -> bool:
+        """Has a job tried again later. Returns whether it was still the claimer's."""
+        with self._backend.write() as connection:
+            due = self._backend.now(connection) + _micros(delay)
+            lost = self._each_claim(
+                connection,
+                [job],
+                status=JobStatus.READY,
+                available_at=due,
+                dispatch_after=due,
+                token=None,
+                error=clean_text(error, limit=_ERROR_LIMIT),
+            )
+        return not lost
+
+    def bury(self, job: Job, error: str) -> bool:
+        """Gives a job up. Returns whether it was still the claimer's."""
+        with self._backend.write() as connection:
+            now = self._backend.now(connection)
+            lost = self._each_claim(
+                connection,
+                [job],
+                status=JobStatus.DEAD,
+                finished_at=now,
+                dispatch_after=None,
+                token=None,
+                error=clean_text(error, limit=_ERROR_LIMIT),
+            )
+        return not lost
+
+    def _each_claim(
+        self, connection: Connection, claimed: Iterable[Job], **values: object
+    ) -> set[int]:
+        """Changes the jobs that are still the claimer's; gives the ids of the others."""
+        by_token: defaultdict[str | None, list[int]] = defaultdict(list)
+        for job in claimed:
+            by_token[job.token].append(job.id)
+        lost: set[int] = set()
+        for token, ids in by_token.items():
+            statement = (
+                update(jobs)
+                .where(*_MINE, jobs.c.token == token, jobs.c.status == JobStatus.CLAIMED)
+                .values(**values)
+                .returning(jobs.c.id)
+            )
+            lost |= set(ids).difference(connection.execute(statement, {"ids": ids}).scalars())
+        return lost
+
+    def recover(self) -> int:
+        """Makes claimable what would only wait for a clock or for a worker that is no more.
+
+        Claims of processes that are certainly gone; jobs that were never delayed and yet lie in the
+        future, and delays longer than there are, as a clock leaves them that was set back.
+
+        Returns:
+            How many jobs.
+        """
+        with self._backend.read() as reader:
+            now = self._backend.now(reader)
+            early = _is_early(now)
+            waiting = reader.execute(select(jobs.c.id).where(_IS_OPEN, early).limit(1)).first()
+            gone = self._gone(reader)
+        if waiting is None and not gone:
+            return 0
+        with self._backend.write() as connection:
+            now = self._backend.now(connection)
+            freed = 0
+            if waiting is not None:
+                statement = (
+                    update(jobs)
+                    .where(_IS_OPEN, _is_early(now))
+                    .values(available_at=now, dispatch_after=now)
+                )
+                freed += connection.execute(statement).rowcount
+            if gone:
+                freed += self._free(connection, now, gone)
+        return freed
+
+    def _gone(
+        self,
+        connection: Connection,
+        *conditions: ColumnElement[bool],
+        ids: Sequence[int] | None = None,
+    ) -> list[str]:
+        """The marks of the processes that hold jobs and certainly are no more."""
+        holding = (
+            select(jobs.c.process)
+            .where(_IS_OPEN, jobs.c.status == JobStatus.CLAIMED, *conditions)
+            .distinct()
+        )
+        marks = connection.execute(holding, {} if ids is None else {"ids": ids}).scalars()
+        return [mark for mark in marks if mark is not None and is_gone(mark)]
+
+    def _free_gone(
+        self, connection: Connection, now: int, condition: ColumnElement[bool], ids: list[int]
+    ) -> None:
+        if gone := self._gone(connection, condition, ids=ids):
+            self._free(connection, now, gone)
+
+    def _free(self, connection: Connection, now: int, gone: list[str]) -> int:
+        statement = (
+            update(jobs)
+            .where(_IS_OPEN, jobs.c.status == JobStatus.CLAIMED, among(jobs.c.process, "marks"))
+            .where(jobs.c.available_at > now)
+            .values(available_at=now, dispatch_after=now, token=None)
+        )
+        return connection.execute(statement, {"marks": gone}).rowcount
+
+    # For brokers
+
+    def take_undispatched(self, limit: int) -> tuple[int, list[Job]]:
+        """The jobs that a broker is to be told of, kept from other tellers for half a minute.
+
+        Returns:
+            What `dispatched` wants to know, and the jobs.
+        """
+        with self._backend.read() as reader:
+            now = self._backend.now(reader)
+            if reader.execute(_to_dispatch(now).limit(1)).first() is None:
+                return now, []
+        with self._backend.write() as connection:
+            now = self._backend.now(connection)
+            query = _to_dispatch(now).order_by(jobs.c.dispatch_after, jobs.c.id).limit(limit)
+            due = query.with_for_update(skip_locked=True).cte("due")
+            taken = now + _PUBLISHING
+            statement = (
+                update(jobs)
+                .where(jobs.c.id == due.c.id)
+                .values(dispatch_after=taken)
+                .returning(*jobs.c)
+            )
+            rows = connection.execute(statement).all()
+            return taken, self._book.wrap(connection, rows)
+
+    def dispatched(self, taken: int, job_ids: Collection[int]) -> None:
+        """Writes down that a broker holds jobs, unless they were claimed in the meantime."""
+        with self._backend.write() as connection:
+            connection.execute(
+                update(jobs)
+                .where(*_MINE, jobs.c.dispatch_after == taken)
+                .values(dispatch_after=None),
+                {"ids": list(job_ids)},
+            )
+
+    def dispatch_again(self, older_than: float, only: JobFilter) -> int:
+        """Has a broker told once more of jobs that have been ready for longer than some seconds.
+
+        For when it shows none: what it was told of is lost.
+        """
+        with self._backend.write() as connection:
+            now = self._backend.now(connection)
+            statement = (
+                update(jobs)
+                .where(
+                    _IS_OPEN,
+                    jobs.c.dispatch_after.is_(None),
+                    jobs.c.available_at <= now - _micros(older_than),
+                    *filtered(only),
+                )
+                .values(dispatch_after=now)
+            )
+            return connection.execute(statement).rowcount
+
+    def known(self, job_ids: Collection[int]) -> dict[int, JobStatus]:
+        """The status of those of these jobs that there are."""
+        query = select(jobs.c.id, jobs.c.status).where(among(jobs.c.id, "ids"))
+        with self._backend.read() as reader:
+            rows = reader.execute(query, {"ids": list(job_ids)})
+            return {row.id: JobStatus(row.status) for row in rows}
+
+
+def _to_dispatch(now: int) -> Select[Any]:
+    return select(jobs.c.id).where(_IS_OPEN, jobs.c.dispatch_after <= now)
+
+
+def _is_early(now: int) -> ColumnElement[bool]:
+    never_delayed = (jobs.c.status == JobStatus.READY) & (jobs.c.attempts == 0)
+    return or_(
+        jobs.c.available_at > now + _micros(LONGEST_DELAY),
+        (jobs.c.available_at > now) & never_delayed,
+    )
+
+
+def _micros(seconds: float) -> int:
+    return int(min(seconds, LONGEST_DELAY) * MICROSECONDS)
