@@ -35,6 +35,7 @@ _COMMANDS: Final = {
     "failures": "List, show, retry and dismiss items that were set aside.",
     "forget": "Delete everything that was stored of one partition.",
     "replay": "Make documents again of what landed, without asking the source.",
+    "raw": "Verify, prune and compact what landed.",
     "reindex": "Build indices and vectors anew.",
 }
 

@@ -21,6 +21,7 @@ from stores.ledger.extraction_types import ExtractionBatch
 from stores.ledger.extractions import ExtractionBook
 from stores.ledger.jobs import JobBook
 from stores.ledger.known import KnownRecord
+from stores.ledger.landed import LandedBook
 from stores.ledger.leases import DEFAULT_TTL, Lease
 from stores.ledger.membership import MembershipBook
 from stores.ledger.partitions import PartitionBook
@@ -55,6 +56,7 @@ class Ledger:
         database: The embedded file, so that `with ledger.database.transaction():` commits documents
             and ledger together; None on PostgreSQL.
         extractions: What was extracted, and how far; apart from the records of syncs.
+        landed: What needs the landed files, for who looks after the raw landing.
         jobs: The queue of jobs, to be added to and looked at; `stores.queue` is for workers.
         claims: How `stores.queue` takes them.
     """
@@ -70,6 +72,7 @@ class Ledger:
         self._membership = MembershipBook(backend)
         self._vectors = VectorCache(backend, cache_bytes)
         self.extractions = ExtractionBook(backend)
+        self.landed = LandedBook(backend)
         self.jobs = JobBook(backend)
         self.claims = JobClaims(backend, self.jobs)
         self._extraction_batches = ExtractionWriter(backend, self.jobs)
