@@ -63,6 +63,17 @@ class Swept(Delete):
     """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantined(Failure):
+    """A payload that landed and is not what its entity looks like.
+
+    Attributes:
+        raw_ref: Where it landed.
+    """
+
+    raw_ref: str
+
+
 Processing = Callable[[Iterable[Document]], Iterator[Document]]
 """A source's own step, from `processing.custom`."""
 
@@ -118,6 +129,7 @@ class WriteBatch:
         rewritten: Stored documents of which metadata alone moved.
         refused: Documents that are not to be written, because they cannot be embedded.
         vectors: Newly made vectors by text hash, to cache.
+        landed: What an extraction had landed: references by record key.
         ledger: What the ledger is to remember.
         counts: What it comes to, less the documents to write: those count once they are written.
         done: Set when it is durable.
@@ -134,6 +146,7 @@ class WriteBatch:
     rewritten: list[Document] = field(default_factory=list)
     refused: dict[str, Refusal] = field(default_factory=dict)
     vectors: dict[str, bytes] = field(default_factory=dict)
+    landed: dict[str, str] = field(default_factory=dict)
     counts: Counts = field(default_factory=Counts)
     done: Event | None = None
 

@@ -10,13 +10,12 @@ and by bytes, so memory does not grow with the source. Plain Python: Prefect wra
 it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import monotonic
 from typing import Final
 
 from documents.errors import DataGettersError
-from documents.principals import normalize_access
 from exporters.base import Partition
 from exporters.caller import CallUsage, track_calls
 from exporters.changes import (
@@ -48,15 +47,17 @@ from tasks.batches import (
     encoded,
     item_key,
 )
+from tasks.books import Book, Known, Sink
 from tasks.context import SyncContext
 from tasks.conveyor import Conveyor
 from tasks.garbage import patient_collector
+from tasks.partition_changes import apply_to_partition
 from tasks.results import PartitionOutcome, PartitionResult
 from tasks.shared_documents import SharedDocuments
 from tasks.sweep import Sweeper
 from tasks.transform import Transformer
 from tasks.versions import is_current
-from tasks.writer import PartitionRewriter, Writer
+from tasks.writer import Writer
 
 _WAITING_TOGETHER: Final = 500
 """Listed items, and what follows them, that wait until their versions are looked up together."""
@@ -97,7 +98,7 @@ def sync_partition(
         PartitionFailedError: It stopped before its end, with the reason.
     """
     with patient_collector():
-        return _PartitionSync(context, partition).sync(fresh=fresh)
+        return PartitionSync(context, partition).sync(fresh=fresh)
 
 
 def apply_changes(
@@ -108,16 +109,19 @@ def apply_changes(
     Raises:
         PartitionFailedError: It stopped before its end, with the reason.
     """
-    return _PartitionSync(context, partition).apply(changes)
+    return PartitionSync(context, partition).apply(changes)
 
 
-class _PartitionSync:
-    """One partition, one attempt."""
+class PartitionSync:
+    """One partition, one attempt.
+
+    An extraction is the same with other ends: see `tasks.extraction`.
+    """
 
     def __init__(self, context: SyncContext, partition: Partition) -> None:
         self._context = context
         self._partition = partition
-        self._ledger = context.stores.ledger
+        self._ledger = self._book(context)
         self._state = self._ledger.partition(
             context.connection_id, partition.key, partition.name, partition.kind
         )
@@ -130,10 +134,22 @@ class _PartitionSync:
         self._known_before = True
         self._generation = self._state.generation
         self._shared = SharedDocuments.of(context.exporter, context.stores, context.connection_id)
-        self._conveyor: Conveyor
+        self._conveyor: Conveyor | Sink
         self._usage: CallUsage
 
+    def _book(self, context: SyncContext) -> Book:
+        """Where is written down what is known."""
+        return context.stores.ledger
+
+    def _is_current(self, item: Listed, state: Known | None) -> bool:
+        """Whether a listed item need not be fetched."""
+        return is_current(self._context.exporter, item, state)
+
+    def _encoded(self, upsert: Upsert) -> EncodedUpsert | Failure:
+        return encoded(upsert, self._context.exporter.transform_version)
+
     def sync(self, *, fresh: bool) -> PartitionResult:
+        """Lists or goes on listing; see `sync_partition`."""
         cursor = None if fresh else self._state.cursor
         with self._reporting():
             if fresh and self._state.cursor is not None:
@@ -150,6 +166,7 @@ class _PartitionSync:
         return self._result
 
     def apply(self, changes: Iterable[Change]) -> PartitionResult:
+        """Takes changes; see `apply_changes`."""
         with self._reporting(), self._carrying(resolves_seen=True):
             for change in changes:
                 self._take(change)
@@ -229,7 +246,7 @@ class _PartitionSync:
     ) -> Item | Checkpoint:
         match change:
             case Upsert():
-                return encoded(change, self._context.exporter.transform_version)
+                return self._encoded(change)
             case Failure() if item_key(change) is None:
                 self._all_failures_told = False
         return change
@@ -241,7 +258,7 @@ class _PartitionSync:
 
     def _resolve(self, waiting: Sequence[_Waiting]) -> None:
         listed = [item.key for item in waiting if isinstance(item, Listed)]
-        known = (
+        known: Mapping[str, Known] = (
             {}
             if self._context.options.refetch or not listed
             else self._ledger.known(self._context.connection_id, listed)
@@ -253,7 +270,7 @@ class _PartitionSync:
                     self._load(moved.values())
                     moved = {}
                 self._add(item)
-            elif is_current(self._context.exporter, item, known.get(item.key)):
+            elif self._is_current(item, known.get(item.key)):
                 self._add(Seen(item.key))
             else:
                 moved[item.key] = item
@@ -320,34 +337,14 @@ class _PartitionSync:
     ) -> None:
         """Applies a change that concerns no single item, after everything said before it."""
         self._drain()
-        if self._context.lease is not None:
-            self._context.lease.check()
-        counts = self._result.counts
-        rewriter = PartitionRewriter(
-            self._context.stores,
+        apply_to_partition(
+            self._context,
+            change,
             partition_id=self._state.id,
             generation=self._generation,
-            custom=self._context.custom,
-            lease=self._context.lease,
             shared=self._shared,
+            counts=self._result.counts,
         )
-        match change:
-            case MembershipChange():
-                self._ledger.set_members(
-                    self._context.connection_id,
-                    change.principal,
-                    change.members,
-                    as_of=change.as_of,
-                )
-            case ContainerChange() if self._shared is not None:
-                raise TypeError("a document that records share is in none of their containers")
-            case ContainerChange():
-                # Before it is done: a run that is killed half way says it again.
-                self._ledger.container_said(self._state.id, change.container, change.extra)
-                counts.changed += rewriter.change_container(change.container, change.extra)
-            case AccessChange():
-                self._ledger.access_said(self._state.id, normalize_access(change.access))
-                counts.access_changed += rewriter.change_access(change.access)
 
     def _sweep(self, complete: Complete) -> None:
         self._drain()

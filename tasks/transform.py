@@ -161,7 +161,7 @@ class Transformer:
         for item in batch.items:
             match item:
                 case Failure():
-                    self._fail(write, item)
+                    self._fail(write, item, getattr(item, "raw_ref", None))
                     continue
                 case EncodedUpsert() if item.record.key in refs:
                     key = item.record.key

@@ -5,9 +5,10 @@ file it is one transaction; elsewhere a crash in between leaves documents that t
 again, by id, with the same result.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from langchain_core.documents import Document
@@ -18,7 +19,7 @@ from stores.base import WriteFailure
 from stores.errors import StoreError
 from stores.ledger.known import KnownRecord
 from stores.ledger.leases import Lease
-from stores.ledger.types import KnownDocument, LedgerBatch
+from stores.ledger.types import ExtractionOutcome, ExtractionStatus, KnownDocument, LedgerBatch
 from tasks.bad_items import TooManyFailuresError
 from tasks.batches import Processing, Refusal, WriteBatch
 from tasks.keeping import with_container
@@ -118,6 +119,8 @@ class Writer:
             batch.ledger.cursor, batch.ledger.listing_closed = None, False
             batch.ledger.replayed = None
         self._set_aside(batch, refused)
+        if batch.landed:
+            batch.ledger.outcomes = list(_outcomes(batch))
         if batch.vectors and self._stores.embeddings is not None:
             model = self._stores.embeddings.identity
             self._stores.ledger.cache_vectors(model, batch.vectors)
@@ -244,6 +247,14 @@ def _has_copies(batch: WriteBatch) -> bool:
     return bool(batch.copies or batch.copies_gone or batch.copy_fields)
 
 
+def _outcomes(batch: WriteBatch) -> Iterator[ExtractionOutcome]:
+    """What became of payloads that an extraction landed."""
+    failed = {letter.key: letter.message for letter in batch.ledger.dead_letters}
+    for key, ref in batch.landed.items():
+        status = ExtractionStatus.FAILED if key in failed else ExtractionStatus.TRANSFORMED
+        yield ExtractionOutcome(key=key, raw_ref=ref, status=status, error=failed.get(key))
+
+
 def _forgotten(
     documents: Iterable[KnownDocument], refused: Mapping[str, Refusal]
 ) -> tuple[KnownDocument, ...]:
@@ -268,7 +279,9 @@ class PartitionRewriter:
         custom: Processing | None,
         lease: Lease | None,
         shared: SharedDocuments | None = None,
+        before: datetime | None = None,
     ) -> None:
+        self._before = before
         self._shared = shared
         self._stores = stores
         self._partition_id = partition_id
@@ -288,7 +301,7 @@ class PartitionRewriter:
         new = normalize_access(access)
         new_hash = access_hash(new)
         changed = 0
-        for page in self._stores.ledger.records_of(self._partition_id):
+        for page in self._pages():
             moved = [
                 document.id
                 for record in page
@@ -308,6 +321,13 @@ class PartitionRewriter:
                 self._commit(_with_access(page, new_hash))
             changed += len(moved)
         return changed
+
+    def _pages(self) -> Iterator[list[KnownRecord]]:
+        for page in self._stores.ledger.records_of(self._partition_id):
+            if self._before is not None:
+                page = [record for record in page if record.fetched_at <= self._before]  # noqa: PLW2901
+            if page:
+                yield page
 
     def _change_copies(
         self, shared: SharedDocuments, page: Sequence[KnownRecord], access: list[str], new_hash: str
@@ -345,7 +365,7 @@ class PartitionRewriter:
             StoreError: A document was refused. What was done before stays.
         """
         changed = 0
-        for page in self._stores.ledger.records_of(self._partition_id):
+        for page in self._pages():
             # Compared with what the ledger says, not the index: a run that was killed may have
             # written the index and not the vectors.
             known = {d.id: d.content_hash for record in page for d in record.documents}

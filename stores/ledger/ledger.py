@@ -16,13 +16,14 @@ from stores.ledger.claims import JobClaims
 from stores.ledger.commits import BatchWriter
 from stores.ledger.copies import CopyBook
 from stores.ledger.dead_letters import DeadLetterBox
+from stores.ledger.errors import LeaseHeldError
 from stores.ledger.extraction_commits import ExtractionWriter
 from stores.ledger.extraction_types import ExtractionBatch
 from stores.ledger.extractions import ExtractionBook
 from stores.ledger.jobs import JobBook
 from stores.ledger.known import KnownRecord
 from stores.ledger.landed import LandedBook
-from stores.ledger.leases import DEFAULT_TTL, Lease
+from stores.ledger.leases import DEFAULT_TTL, Lease, holders
 from stores.ledger.membership import MembershipBook
 from stores.ledger.partitions import PartitionBook
 from stores.ledger.records import RecordReader
@@ -149,6 +150,10 @@ class Ledger:
         """
         return Lease(self._backend, name, run_id=run_id, ttl=ttl)
 
+    def holders(self, prefix: str) -> list[LeaseHeldError]:
+        """Who holds the leases whose names begin with a text, each as the error it would raise."""
+        return holders(self._backend, prefix)
+
     def start_run(self, run_id: str, connection_id: int, *, flow_run_id: str | None = None) -> None:
         """Writes down that a run begins."""
         self._runs.start(run_id, connection_id, flow_run_id)
@@ -204,15 +209,22 @@ class Ledger:
         """Forgets the cursor (it expired, or everything is wanted again); records stay."""
         self._book.reset_cursor(partition_id)
 
-    def access_said(self, partition_id: int, access: Sequence[str]) -> None:
-        """Remembers an access list that was said of all records of a partition at once."""
-        self._book.access_said(partition_id, access)
+    def access_said(
+        self, partition_id: int, access: Sequence[str], *, at: datetime | None = None
+    ) -> None:
+        """Remembers an access list that was said of all records of a partition, now or then."""
+        self._book.access_said(partition_id, access, at)
 
     def container_said(
-        self, partition_id: int, container: Mapping[str, Any], extra: Mapping[str, Any]
+        self,
+        partition_id: int,
+        container: Mapping[str, Any],
+        extra: Mapping[str, Any],
+        *,
+        at: datetime | None = None,
     ) -> None:
-        """Remembers what was said of the container of all records of a partition."""
-        self._book.container_said(partition_id, container, extra)
+        """Remembers what was said of the container of all records of a partition, likewise."""
+        self._book.container_said(partition_id, container, extra, at)
 
     def end_replay(self, connection_id: int) -> None:
         """Forgets how far a replay of a connection came."""

@@ -1,6 +1,7 @@
 """Connections and their partitions: cursors and listings."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -8,7 +9,7 @@ from sqlalchemy import ColumnElement, Row, func, select, update
 
 from stores.errors import StoreError
 from stores.ledger.backend import Backend, micros_now
-from stores.ledger.packing import clean_text, unpack_time
+from stores.ledger.packing import clean_text, pack_time, unpack_time
 from stores.ledger.tables import connections, dead_letters, partitions, raw_files, records
 from stores.ledger.types import AccessSaid, ConnectionState, ContainerSaid, PartitionState
 
@@ -133,21 +134,24 @@ class PartitionBook:
             )
         return int(generation)
 
-    def access_said(self, partition_id: int, access: Sequence[str]) -> None:
+    def access_said(self, partition_id: int, access: Sequence[str], at: datetime | None) -> None:
         """See `Ledger.access_said`."""
-        self._say(partition_id, access_change={"access": list(access)})
+        self._say(partition_id, at, access_change={"access": list(access)})
 
     def container_said(
-        self, partition_id: int, container: Mapping[str, Any], extra: Mapping[str, Any]
+        self,
+        partition_id: int,
+        container: Mapping[str, Any],
+        extra: Mapping[str, Any],
+        at: datetime | None,
     ) -> None:
         """See `Ledger.container_said`."""
-        self._say(partition_id, container_change={"container": container, "extra": extra})
+        self._say(partition_id, at, container_change={"container": container, "extra": extra})
 
-    def _say(self, partition_id: int, **said: Mapping[str, Any]) -> None:
+    def _say(self, partition_id: int, at: datetime | None, **said: Mapping[str, Any]) -> None:
+        moment = micros_now() if at is None else pack_time(at)
         values = {
-            name: orjson.dumps(
-                {"at": micros_now(), **value}, option=orjson.OPT_NON_STR_KEYS
-            ).decode()
+            name: orjson.dumps({"at": moment, **value}, option=orjson.OPT_NON_STR_KEYS).decode()
             for name, value in said.items()
         }
         with self._backend.write() as connection:
