@@ -6,14 +6,20 @@ from typing import TYPE_CHECKING, Any, Final
 from documents.errors import ConfigurationError
 from stores.base import DocumentIndex, VectorStore
 from stores.fusion import parse_fusion
-from stores.settings import DOCUMENT_INDEXES, VECTOR_STORES, StoreSettings
+from stores.settings import DOCUMENT_INDEXES, QUEUES, VECTOR_STORES, StoreSettings
 
-_OPTIONAL: Final = {"elasticsearch": "elasticsearch", "elastic_transport": "elasticsearch"}
+_OPTIONAL: Final = {
+    "elasticsearch": "elasticsearch",
+    "elastic_transport": "elasticsearch",
+    "amqp": "rabbitmq",
+}
 """Packages that only some stores need, and the extra that brings them."""
 
 if TYPE_CHECKING:
     from stores.elasticsearch.reindex import Reindexer
     from stores.embeddings import EmbeddingModel
+    from stores.ledger.ledger import Ledger
+    from stores.queue.base import JobQueue
     from stores.search import HybridSearch
 
 
@@ -53,6 +59,26 @@ def open_reindexers(settings: StoreSettings) -> "list[Reindexer]":
             reindexer = _found("stores.elasticsearch.reindex:Reindexer")
             opened.append(reindexer(connection(location.address, settings)))
     return opened
+
+
+def open_queue(settings: StoreSettings, ledger: "Ledger") -> "JobQueue":
+    """The job queue: the ledger itself, or a broker that hands out the ledger's jobs.
+
+    A broker is not asked yet: where it does not answer, the first use says so.
+
+    Raises:
+        ConfigurationError: The URL cannot be read, or the package for it is not installed.
+        StoreError: The ledger fails.
+    """
+    policy = _found("stores.queue.base:RetryPolicy")(
+        attempts=settings.job_attempts, first=settings.job_retry_seconds
+    )
+    if not settings.queue:
+        queue: JobQueue = _found("stores.queue.embedded:LedgerQueue")(ledger, policy)
+        return queue
+    scheme = settings.queue.partition("://")[0].lower()
+    broker: JobQueue = _found(QUEUES[scheme])(settings.queue, ledger, policy)
+    return broker
 
 
 def open_embeddings(settings: StoreSettings) -> "EmbeddingModel | None":

@@ -51,6 +51,12 @@ VECTOR_STORES: Final[dict[str, str]] = {
 }
 """The same for vector stores."""
 
+QUEUES: Final[dict[str, str]] = {
+    "amqp": "stores.queue.rabbitmq:RabbitMQQueue",
+    "amqps": "stores.queue.rabbitmq:RabbitMQQueue",
+}
+"""The same for job queues, called with the URL, the ledger and a `RetryPolicy`."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoreLocation:
@@ -118,6 +124,19 @@ class StoreSettings(Settings):
         default="",
         repr=False,
         description="Folder or URL (s3://...) of the raw landing; empty for one beside the file.",
+    )
+    queue: str = Field(
+        default="",
+        repr=False,
+        description="URL (amqp://user:password@host:5672/vhost) of the RabbitMQ server that hands "
+        "out jobs; empty for the ledger itself.",
+    )
+    job_attempts: Annotated[int, Field(ge=1, le=100), Unit("attempts")] = Field(
+        default=5, description="Attempts of a job before it is given up as dead."
+    )
+    job_retry_seconds: Annotated[float, Field(ge=0, le=3_600), Unit("seconds")] = Field(
+        default=10.0,
+        description="Wait before the second attempt of a job; each further one is twice as long.",
     )
     elasticsearch_user: str | None = Field(
         default=None, description="User of Elasticsearch, where the URL names none."
@@ -196,7 +215,13 @@ class StoreSettings(Settings):
         """Every secret of these settings, for whoever keeps them out of logs and errors."""
         held = (self.elasticsearch_password, self.elasticsearch_api_key, self.embedding_api_key)
         secrets = [secret.get_secret_value() for secret in held if secret is not None]
-        for address in (self.document_index, self.vector_store, self.ledger, self.raw):
+        for address in (
+            self.document_index,
+            self.vector_store,
+            self.ledger,
+            self.raw,
+            self.queue,
+        ):
             if "://" in address:
                 secrets += secrets_of(address)
         return secrets
@@ -222,6 +247,14 @@ class StoreSettings(Settings):
     @classmethod
     def _known_vectors(cls, text: str) -> str:
         return _with_known_scheme(text, VECTOR_STORES)
+
+    @field_validator("queue")
+    @classmethod
+    def _known_queue(cls, text: str) -> str:
+        scheme = text.strip().partition("://")[0].lower()
+        if text and scheme not in QUEUES:
+            raise ValueError("empty, or a URL such as amqp://user:password@host:5672/vhost")
+        return text.strip()
 
     @field_validator("embedding_url")
     @classmethod

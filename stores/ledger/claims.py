@@ -57,11 +57,8 @@ class JobClaims:
             only: Which.
         """
         conditions = [_IS_OPEN, *filtered(only)]
-        with self._backend.read() as reader:
-            # Nobody who only looks takes the lock that writers wait for.
-            due = jobs.c.available_at <= self._backend.now(reader)
-            if reader.execute(select(jobs.c.id).where(due, *conditions).limit(1)).first() is None:
-                return []
+        if not self.is_due(only):  # nobody who only looks takes the lock that writers wait for
+            return []
         with self._backend.write() as connection:
             now = self._backend.now(connection)
             query = (
@@ -346,6 +343,20 @@ class JobClaims:
                 .values(dispatch_after=now)
             )
             return connection.execute(statement).rowcount
+
+    def is_due(self, only: JobFilter) -> bool:
+        """Whether there is a job that can be claimed now."""
+        with self._backend.read() as reader:
+            due = jobs.c.available_at <= self._backend.now(reader)
+            query = select(jobs.c.id).where(_IS_OPEN, due, *filtered(only)).limit(1)
+            return reader.execute(query).first() is not None
+
+    def due(self, job_ids: Collection[int]) -> set[int]:
+        """Those of these jobs that can be claimed now."""
+        with self._backend.read() as reader:
+            now = self._backend.now(reader)
+            query = select(jobs.c.id).where(jobs.c.available_at <= now, *_MINE)
+            return set(reader.execute(query, {"ids": list(job_ids)}).scalars())
 
     def known(self, job_ids: Collection[int]) -> dict[int, JobStatus]:
         """The status of those of these jobs that there are."""

@@ -188,6 +188,17 @@ class JobBook:
             oldest_age=None if oldest is None else max(0.0, (now - oldest) / MICROSECONDS),
         )
 
+    def groups(self, only: JobFilter) -> list[tuple[str, str, str]]:
+        """The type, source and account of the jobs that are not finished, each once."""
+        query = (
+            select(jobs.c.type, connections.c.source, connections.c.name)
+            .join(connections, connections.c.id == jobs.c.connection_id)
+            .where(jobs.c.finished_at.is_(None), *filtered(only))
+            .distinct()
+        )
+        with self._backend.read() as reader:
+            return [(row.type, row.source, row.name) for row in reader.execute(query)]
+
     def finished_since(self, since: datetime, only: JobFilter = JobFilter()) -> int:  # noqa: B008
         """How many jobs were done since a moment, for a rate; purged ones are not counted."""
         query = select(func.count()).where(

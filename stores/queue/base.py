@@ -1,6 +1,6 @@
 """What a job queue does, whichever broker is behind it.
 
-    queue = open_queue(settings, ledger)
+    queue = open_queue(settings, ledger)  # stores.opening
     for job in queue.claim(10, worker="host-1", wait=30):
         try:
             work(job)

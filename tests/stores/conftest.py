@@ -1,11 +1,51 @@
-"""Makes the contract suites in this folder importable from the folders below it."""
+"""Makes the contract suites in this folder importable, and starts the servers that many share."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from stores.sqlite.database import EmbeddedDatabase
+# `servers` is found also when this folder is run by itself. The root goes before `tests`, whose
+# folders would otherwise hide the packages of the same names.
+_TESTS = Path(__file__).parents[1]
+sys.path[:0] = [str(path) for path in (_TESTS.parent, _TESTS) if str(path) not in sys.path]
+
+from servers.postgresql import (  # noqa: E402
+    PostgresqlServer,
+    PostgresqlUnavailable,
+    running_postgresql,
+)
+
+from stores.ledger.ledger import Ledger  # noqa: E402
+from stores.sqlite.database import EmbeddedDatabase  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresqlServer]:
+    """A PostgreSQL server, shared by all tests."""
+    try:
+        with running_postgresql() as server:
+            yield server
+    except PostgresqlUnavailable as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql: PostgresqlServer) -> str:
+    """A database with an empty ledger, to be copied."""
+    url = postgresql.new_database()
+    Ledger.open(url).close()
+    return url
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with an empty ledger, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "ledger.db"
+    Ledger.open(path).close()
+    EmbeddedDatabase.open(path).close()
+    return path
 
 
 @pytest.fixture

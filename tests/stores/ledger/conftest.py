@@ -15,45 +15,12 @@ _TESTS = Path(__file__).parents[2]
 sys.path[:0] = [str(path) for path in (_TESTS.parent, _TESTS) if str(path) not in sys.path]
 
 from ledger_samples import Channel  # noqa: E402
-from servers.postgresql import (  # noqa: E402
-    PostgresqlServer,
-    PostgresqlUnavailable,
-    conninfo,
-    running_postgresql,
-)
+from servers.postgresql import PostgresqlServer, conninfo  # noqa: E402
 
 from stores.ledger.ledger import Ledger  # noqa: E402
 from stores.ledger.tables import metadata  # noqa: E402
-from stores.sqlite.database import EmbeddedDatabase  # noqa: E402
 
 NewUrl = Callable[[], str]
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgresqlServer]:
-    """A PostgreSQL server, shared by all tests."""
-    try:
-        with running_postgresql() as server:
-            yield server
-    except PostgresqlUnavailable as reason:
-        pytest.skip(str(reason))
-
-
-@pytest.fixture(scope="session")
-def postgresql_template(postgresql: PostgresqlServer) -> str:
-    """A database with an empty ledger, to be copied."""
-    url = postgresql.new_database()
-    Ledger.open(url).close()
-    return url
-
-
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with an empty ledger, to be copied."""
-    path = tmp_path_factory.mktemp("template") / "ledger.db"
-    Ledger.open(path).close()
-    EmbeddedDatabase.open(path).close()
-    return path
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -1,0 +1,74 @@
+"""Queues to test with: the ledger's own on SQLite and PostgreSQL, and a real RabbitMQ."""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# What the ledger's tests have: samples, and processes to be killed.
+_LEDGER = str(Path(__file__).parents[1] / "ledger")
+if _LEDGER not in sys.path:
+    sys.path.append(_LEDGER)
+
+from queue_samples import Jobs, Opener  # noqa: E402
+from servers.postgresql import PostgresqlServer  # noqa: E402
+from servers.rabbitmq import (  # noqa: E402
+    RabbitmqServer,
+    RabbitmqUnavailable,
+    running_rabbitmq,
+)
+
+from stores.queue.base import JobQueue  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[RabbitmqServer]:
+    """A RabbitMQ server, shared by all tests: each ledger has queues of its own on it."""
+    try:
+        with running_rabbitmq() as server:
+            yield server
+    except RabbitmqUnavailable as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """Where an empty ledger is: a file."""
+    path = tmp_path / "ledger.db"
+    shutil.copy(sqlite_template, path)
+    return str(path)
+
+
+@pytest.fixture
+def postgresql_url(postgresql: PostgresqlServer, postgresql_template: str) -> str:
+    """Where an empty ledger is: a database."""
+    return postgresql.new_database(postgresql_template)
+
+
+@pytest.fixture(
+    params=["sqlite", "postgresql", pytest.param("rabbitmq", marks=pytest.mark.xdist_group("amqp"))]
+)
+def opener(request: pytest.FixtureRequest) -> Opener:
+    """What opens each kind of queue."""
+    if request.param == "postgresql":
+        return Opener(request.getfixturevalue("postgresql_url"))
+    url = request.getfixturevalue("sqlite_url")
+    if request.param == "sqlite":
+        return Opener(url)
+    return Opener(url, request.getfixturevalue("rabbitmq").url)
+
+
+@pytest.fixture
+def queue(opener: Opener) -> Iterator[JobQueue]:
+    """An empty queue."""
+    with opener.open() as opened:
+        yield opened
+    opened.ledger.close()
+
+
+@pytest.fixture
+def jobs(queue: JobQueue) -> Jobs:
+    """Jobs of the queue under test."""
+    return Jobs(queue)
