@@ -52,6 +52,7 @@ from tasks.garbage import patient_collector
 from tasks.pipeline import PartitionSync
 from tasks.results import Counts, PartitionResult
 from tasks.scripts import SCRIPT, TRANSFORM, Landed, Said, Script
+from tasks.versions import NOTHING
 
 _NO_TRANSFORMATION = 0
 """Extraction compares what came, whatever is made of it."""
@@ -163,6 +164,12 @@ class _PartitionExtraction(PartitionSync):
         request: Mapping[str, Any],
     ) -> None:
         super().__init__(context, partition)
+        if self._state.generation == 0:
+            _take_over(context, self._state.id)
+            book = self._book(context)
+            self._state = book.partition(
+                context.connection_id, partition.key, partition.name, partition.kind
+            )
         self._schemas = schemas
         self._request = request
         self._said: list[Said] = []
@@ -210,6 +217,40 @@ class _PartitionExtraction(PartitionSync):
 
     def drain(self) -> None:
         """Nothing waits here."""
+
+
+def _take_over(context: SyncContext, partition_id: int) -> None:
+    """Begins the first extraction of a partition where its syncs have come to.
+
+    What they know is known here too, with its version, so it is not fetched again; its payload was
+    told apart by other fingerprints, so one that is fetched counts as moved.
+    """
+    ledger = context.stores.ledger
+    [state] = [p for p in ledger.partitions(context.connection_id) if p.id == partition_id]
+    batch = ExtractionBatch(partition_id=partition_id, generation=0, run_id=context.run_id)
+    for page in ledger.records_of(partition_id):
+        batch.records = [
+            ExtractedRecord(
+                key=record.key,
+                payload_hash=NOTHING,
+                version=record.version.partition("|")[2] if record.version else None,
+                fetched_at=record.fetched_at,
+                occurred_at=record.occurred_at,
+                raw_ref=record.raw_ref,
+                parent=record.parent,
+                status=ExtractionStatus.TRANSFORMED,
+            )
+            for record in page
+            # Of one that a store refused, the payload is wanted again.
+            if record.payload_hash != NOTHING
+        ]
+        ledger.commit_extraction(batch, lease=context.lease)
+    batch.records = []
+    # What a listing that is still open has seen is not known here: it is begun anew.
+    batch.cursor = None if state.listing_open else state.cursor
+    batch.listing_closed = True
+    if batch.cursor is not None:
+        ledger.commit_extraction(batch, lease=context.lease)
 
 
 class _Landing:

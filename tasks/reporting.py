@@ -16,6 +16,7 @@ from tasks.results import PartitionResult, SyncResult
 
 if TYPE_CHECKING:
     from tasks.reindex import ReindexResult
+    from tasks.worker import WorkResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,27 @@ class ReindexFailed:
     error: DataGettersError
 
 
+@dataclass(frozen=True, slots=True)
+class WorkProgressed:
+    """A transform worker did another job."""
+
+    result: "WorkResult"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkEnded:
+    """A transform worker came to its end."""
+
+    result: "WorkResult"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkFailed:
+    """A transform worker stopped."""
+
+    error: DataGettersError
+
+
 Event = (
     RunStarted
     | PartitionProgressed
@@ -104,6 +126,9 @@ Event = (
     | ReindexProgressed
     | ReindexEnded
     | ReindexFailed
+    | WorkProgressed
+    | WorkEnded
+    | WorkFailed
 )
 Listener = Callable[[Event], None]
 

@@ -60,6 +60,7 @@ class SyncRequest(BaseModel):
         options: How the sync is done.
         run_id: The run.
         flow_run_id: Prefect's id of the flow run.
+        extracts: Whether what moved is landed only, and left to transform workers.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -70,6 +71,7 @@ class SyncRequest(BaseModel):
     options: SyncOptions = SyncOptions()
     run_id: str = Field(default_factory=lambda: _given_run_id.get() or uuid4().hex)
     flow_run_id: str | None = None
+    extracts: bool = False
 
 
 class SyncSession:
@@ -161,7 +163,7 @@ class SyncSession:
         Raises:
             LeaseHeldError: Another run is extracting the connection.
         """
-        name = f"extract:{self.request.source}:{self.connection}"
+        name = extract_lease_name(self.request.source, self.connection)
         with self.stores.ledger.lease(name, run_id=self.request.run_id) as lease:
             self.context = replace(self.context, lease=lease)
             yield
@@ -201,6 +203,11 @@ class SyncSession:
             self._maker.close()
         self.exporter.close()
         self.stores.close()
+
+
+def extract_lease_name(source: str, connection: str) -> str:
+    """The lease of an account's extractions."""
+    return f"extract:{source}:{connection}"
 
 
 def worker_lease_prefix(source: str, connection: str) -> str:
