@@ -1,5 +1,6 @@
 """What is said of all of a partition at once, done to what is stored."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from documents.principals import normalize_access
@@ -19,7 +20,7 @@ def apply_to_partition(
     shared: SharedDocuments | None,
     counts: Counts,
     said_at: datetime | None = None,
-    before: datetime | None = None,
+    spared: Collection[str] = (),
 ) -> None:
     """Does a change that concerns no single item. Everything said before it is durable.
 
@@ -31,7 +32,7 @@ def apply_to_partition(
         shared: Merges documents that several records make, where the source has such.
         counts: Added to.
         said_at: When it was said; now unless told.
-        before: Leave records alone whose payload was fetched later: they know better.
+        spared: Landed files: records whose payload is in one of them know better.
 
     Raises:
         StoreError: A store cannot be written, or refuses a document.
@@ -46,7 +47,7 @@ def apply_to_partition(
         custom=context.custom,
         lease=context.lease,
         shared=shared,
-        before=before,
+        spared=spared,
     )
     match change:
         case MembershipChange():

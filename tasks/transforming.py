@@ -7,7 +7,7 @@ that was given up holds nobody back; when it is tried again later, it changes no
 jobs have said.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -118,23 +118,25 @@ class _Transformation:
         )
 
     def run(self) -> None:
+        """Does the job, and what must follow it where newer ones are done already."""
         later = list(newer_done(self._context, self._job))
-        if not later:
-            self._say(self._script.said, self._script.at, before=None)
-            return
-        # Tried again after newer jobs were done: what they said of access still holds.
-        self._say(self._timely(self._script.said), self._script.at, before=self._script.at)
-        for job in later:
+        files = [set(_files(job)) for job in later]
+        newer = set().union(*files)
+        said = self._timely(self._script.said, newer) if later else self._script.said
+        self._say(said, self._script.at, newer)
+        for job, own in zip(later, files, strict=True):
+            # What newer jobs said of access and names holds, and is said again.
+            newer -= own
             script = self._read(job)
-            changes = [one for one in script.said if _moves_access(one)]
-            self._say(self._not_outdated(changes, script.at), script.at, before=script.at)
+            again = [one for one in script.said if _moves_access(one)]
+            self._say(self._not_outdated(again, newer), script.at, newer)
 
     def _read(self, job: Job) -> Script:
         landed = self._stores.raw.read(f"{job.batch}#{_SCRIPT_ROW}")
         return Script.decoded(landed.row.payload)
 
-    def _say(self, said: Sequence[Said], at: datetime, *, before: datetime | None) -> None:
-        """Does what was said, in order."""
+    def _say(self, said: Sequence[Said], at: datetime, newer: Collection[str]) -> None:
+        """Does what was said, in order, to records whose payload is in no newer file."""
         payloads = self._payloads([one for one in said if isinstance(one, Landed)])
         alive = self._alive([one.key for one in said if isinstance(one, Delete)])
         items: list[Item] = []
@@ -145,7 +147,7 @@ class _Transformation:
             ):
                 self._write(items, landed)
                 items, landed = [], {}
-                self._apply(one, at, before)
+                self._apply(one, at, newer)
             elif isinstance(one, Landed):
                 if (item := payloads.get(one.ref)) is not None:
                     items.append(item)
@@ -160,7 +162,7 @@ class _Transformation:
             batch.landed = landed
             self._writer.write(batch)
 
-    def _apply(self, change: _PartitionWide, at: datetime, before: datetime | None) -> None:
+    def _apply(self, change: _PartitionWide, at: datetime, newer: Collection[str]) -> None:
         apply_to_partition(
             self._context,
             change,
@@ -169,7 +171,7 @@ class _Transformation:
             shared=self._shared,
             counts=self.counts,
             said_at=at,
-            before=before,
+            spared=newer,
         )
 
     def _payloads(self, wanted: Sequence[Landed]) -> dict[str, EncodedUpsert]:
@@ -208,10 +210,9 @@ class _Transformation:
         """Which of the deleted records came back since: a later job brings them."""
         return set(self._known(deleted)) if deleted else set()
 
-    def _timely(self, said: Sequence[Said]) -> list[Said]:
-        """What newer batches have not said otherwise."""
-        keys = [one.key for one in said if isinstance(one, Landed)]
-        known = self._known(keys) if keys else {}
+    def _timely(self, said: Sequence[Said], newer: Collection[str]) -> list[Said]:
+        """What newer jobs have not said otherwise."""
+        known = self._known([one.key for one in said if isinstance(one, Landed)])
         kept = [
             one
             for one in said
@@ -222,22 +223,29 @@ class _Transformation:
                 and known[one.key].record.raw_ref == one.ref
             )
         ]
-        return self._not_outdated(kept, self._script.at)
+        return self._not_outdated(kept, newer)
 
-    def _not_outdated(self, said: Sequence[Said], at: datetime) -> list[Said]:
-        """Without changes of items whose payload was fetched later and knows better."""
-        keys = [
-            f"{one.entity}:{one.external_id}"
-            for one in said
-            if isinstance(one, AccessChange | CopyChange) and one.external_id is not None
-        ]
-        newer = {k for k, place in self._known(keys).items() if place.record.fetched_at > at}
-        return [
-            one
-            for one in said
-            if not isinstance(one, AccessChange | CopyChange)
-            or f"{one.entity}:{one.external_id}" not in newer
-        ]
+    def _not_outdated(self, said: Sequence[Said], newer: Collection[str]) -> list[Said]:
+        """Without changes of items whose payload is in a newer file and knows better."""
+        known = self._known([key for one in said if (key := _changed_item(one)) is not None])
+        outdated = {
+            key
+            for key, place in known.items()
+            if (place.record.raw_ref or "").rpartition("#")[0] in newer
+        }
+        return [one for one in said if _changed_item(one) not in outdated]
+
+
+def _files(job: Job) -> list[str]:
+    """The files with the payloads of a job."""
+    return list(job.details.get("files", ()))
+
+
+def _changed_item(one: Said) -> str | None:
+    """The record of which access, or what only one copy has, was said."""
+    if isinstance(one, AccessChange | CopyChange) and one.external_id is not None:
+        return f"{one.entity}:{one.external_id}"
+    return None
 
 
 def _moves_access(one: Said) -> bool:

@@ -5,10 +5,9 @@ file it is one transaction; elsewhere a crash in between leaves documents that t
 again, by id, with the same result.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from langchain_core.documents import Document
@@ -279,9 +278,9 @@ class PartitionRewriter:
         custom: Processing | None,
         lease: Lease | None,
         shared: SharedDocuments | None = None,
-        before: datetime | None = None,
+        spared: Collection[str] = (),
     ) -> None:
-        self._before = before
+        self._spared = spared
         self._shared = shared
         self._stores = stores
         self._partition_id = partition_id
@@ -324,10 +323,13 @@ class PartitionRewriter:
 
     def _pages(self) -> Iterator[list[KnownRecord]]:
         for page in self._stores.ledger.records_of(self._partition_id):
-            if self._before is not None:
-                page = [record for record in page if record.fetched_at <= self._before]  # noqa: PLW2901
-            if page:
-                yield page
+            kept = [
+                record
+                for record in page
+                if (record.raw_ref or "").rpartition("#")[0] not in self._spared
+            ]
+            if kept:
+                yield kept
 
     def _change_copies(
         self, shared: SharedDocuments, page: Sequence[KnownRecord], access: list[str], new_hash: str
