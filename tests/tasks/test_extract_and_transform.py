@@ -333,7 +333,9 @@ def test_a_job_that_is_tried_again_late_undoes_nothing(tmp_path: Path) -> None:
         waiting = site.stores.ledger.jobs.page()
         assert len(waiting) == jobs
         claimed = {job.id: job for job in queue.claim(jobs, worker="somebody")}
-        queue.bury(claimed.pop(waiting[(2 * late + 2 * late // jobs) % jobs].id), "It was hopeless.")
+        queue.bury(
+            claimed.pop(waiting[(2 * late + 2 * late // jobs) % jobs].id), "It was hopeless."
+        )
         queue.release(list(claimed.values()))
         site.work(exporter, queue)
         queue.replay()
