@@ -12,9 +12,23 @@ bear. One that is set back cannot hold up the queue: see `JobClaims.recover`.
 import secrets
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, case, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    Select,
+    bindparam,
+    case,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from stores.ledger.backend import MICROSECONDS, Backend
 from stores.ledger.job_types import Job, JobFilter, JobStatus
@@ -33,6 +47,58 @@ _PUBLISHING: Final = 30 * MICROSECONDS
 
 _IS_OPEN: Final = jobs.c.finished_at.is_(None)
 _MINE: Final = (among(jobs.c.id, "ids"), _IS_OPEN)
+
+
+_SET: Final[dict[str, BindParameter[Any]]] = {
+    name: bindparam(f"new_{name}")
+    for name in ("available_at", "token", "claimed_by", "process", "error", "finished_at")
+}
+"""Statements are made once: making them takes SQLAlchemy longer than SQLite takes to run them."""
+
+_TAKEN: Final = {
+    "status": JobStatus.CLAIMED,
+    "attempts": jobs.c.attempts + 1,
+    "available_at": _SET["available_at"],
+    "dispatch_after": _SET["available_at"],
+    "token": _SET["token"],
+    "claimed_by": _SET["claimed_by"],
+    "process": _SET["process"],
+}
+# Only a claimed job has a token. (Asked for the status too, SQLite would read all claimed ones.)
+_OF_CLAIM: Final = (
+    update(jobs).where(*_MINE, jobs.c.token == bindparam("of_token")).returning(jobs.c.id)
+)
+_DONE: Final = _OF_CLAIM.values(
+    status=JobStatus.DONE,
+    finished_at=_SET["finished_at"],
+    dispatch_after=None,
+    token=None,
+    error=None,
+)
+_EXTEND: Final = _OF_CLAIM.values(
+    available_at=_SET["available_at"], dispatch_after=_SET["available_at"]
+)
+_RELEASE: Final = _OF_CLAIM.values(
+    status=JobStatus.READY,
+    attempts=jobs.c.attempts - 1,
+    available_at=_SET["available_at"],
+    dispatch_after=_SET["available_at"],
+    token=None,
+)
+_RETRY: Final = _OF_CLAIM.values(
+    status=JobStatus.READY,
+    available_at=_SET["available_at"],
+    dispatch_after=_SET["available_at"],
+    token=None,
+    error=_SET["error"],
+)
+_BURY: Final = _OF_CLAIM.values(
+    status=JobStatus.DEAD,
+    finished_at=_SET["finished_at"],
+    dispatch_after=None,
+    token=None,
+    error=_SET["error"],
+)
 
 
 class JobClaims:
@@ -56,20 +122,13 @@ class JobClaims:
             attempts: How often a job may be claimed.
             only: Which.
         """
-        conditions = [_IS_OPEN, *filtered(only)]
         if not self.is_due(only):  # nobody who only looks takes the lock that writers wait for
             return []
         with self._backend.write() as connection:
             now = self._backend.now(connection)
-            query = (
-                select(jobs.c.id)
-                .where(jobs.c.available_at <= now, *conditions)
-                .order_by(jobs.c.available_at, jobs.c.id)
-                .limit(limit)
-            )
-            return self._claim(
-                connection, query, now, worker=worker, visibility=visibility, attempts=attempts
-            )
+            values = {**_claim_values(now, worker, visibility), "now": now, "number": limit}
+            rows = connection.execute(_claim(only), values).all()
+            return self._fresh(connection, rows, now, attempts)
 
     def claim_these(
         self, job_ids: Collection[int], *, worker: str, visibility: float, attempts: int
@@ -79,52 +138,18 @@ class JobClaims:
         with self._backend.write() as connection:
             now = self._backend.now(connection)
             self._free_gone(connection, now, among(jobs.c.id, "ids"), wanted)
-            query = select(jobs.c.id).where(jobs.c.available_at <= now, *_MINE)
-            return self._claim(
-                connection,
-                query,
-                now,
-                worker=worker,
-                visibility=visibility,
-                attempts=attempts,
-                wanted=wanted,
-            )
+            values = {**_claim_values(now, worker, visibility), "now": now, "ids": wanted}
+            rows = connection.execute(_CLAIM_THESE, values).all()
+            return self._fresh(connection, rows, now, attempts)
 
-    def _claim(
-        self,
-        connection: Connection,
-        query: Select[Any],
-        now: int,
-        *,
-        worker: str,
-        visibility: float,
-        attempts: int,
-        wanted: list[int] | None = None,
+    def _fresh(
+        self, connection: Connection, taken: Sequence[Row[Any]], now: int, attempts: int
     ) -> list[Job]:
-        due = query.with_for_update(skip_locked=True).cte("due")
-        until = now + _micros(visibility)
-        token = secrets.token_hex(_TOKEN_BYTES)
-        statement = (
-            update(jobs)
-            .where(jobs.c.id == due.c.id)
-            .values(
-                status=JobStatus.CLAIMED,
-                attempts=jobs.c.attempts + 1,
-                available_at=until,
-                dispatch_after=until,
-                token=token,
-                claimed_by=worker,
-                process=this_process(),
-            )
-            .returning(*jobs.c)
-        )
-        parameters = {} if wanted is None else {"ids": wanted}
-        taken = connection.execute(statement, parameters).all()
+        """The jobs that were taken, without those that were taken too often."""
         spent = [row for row in taken if row.attempts > attempts]
         if spent:
             self._bury_spent(connection, spent, now, attempts)
-        fresh = [row for row in taken if row.attempts <= attempts]
-        return self._book.wrap(connection, fresh)
+        return self._book.wrap(connection, [row for row in taken if row.attempts <= attempts])
 
     def _bury_spent(
         self, connection: Connection, spent: Sequence[Row[Any]], now: int, attempts: int
@@ -151,83 +176,34 @@ class JobClaims:
         """Finishes jobs. Returns the ids of those that were the claimer's no more."""
         with self._backend.write() as connection:
             now = self._backend.now(connection)
-            return self._each_claim(
-                connection,
-                claimed,
-                status=JobStatus.DONE,
-                finished_at=now,
-                dispatch_after=None,
-                token=None,
-                error=None,
-            )
+            return _each_claim(connection, claimed, _DONE, new_finished_at=now)
 
     def extend(self, claimed: Iterable[Job], visibility: float) -> set[int]:
         """Holds claims for longer. Returns the ids of those that were the claimer's no more."""
         with self._backend.write() as connection:
             until = self._backend.now(connection) + _micros(visibility)
-            return self._each_claim(connection, claimed, available_at=until, dispatch_after=until)
+            return _each_claim(connection, claimed, _EXTEND, new_available_at=until)
 
     def release(self, claimed: Iterable[Job]) -> set[int]:
         """Gives jobs back untouched. Returns the ids of those that were the claimer's no more."""
         with self._backend.write() as connection:
             now = self._backend.now(connection)
-            return self._each_claim(
-                connection,
-                claimed,
-                status=JobStatus.READY,
-                attempts=jobs.c.attempts - 1,
-                available_at=now,
-                dispatch_after=now,
-                token=None,
-            )
+            return _each_claim(connection, claimed, _RELEASE, new_available_at=now)
 
     def retry(self, job: Job, error: str, delay: float) -> bool:
         """Has a job tried again later. Returns whether it was still the claimer's."""
+        told = clean_text(error, limit=_ERROR_LIMIT)
         with self._backend.write() as connection:
             due = self._backend.now(connection) + _micros(delay)
-            lost = self._each_claim(
-                connection,
-                [job],
-                status=JobStatus.READY,
-                available_at=due,
-                dispatch_after=due,
-                token=None,
-                error=clean_text(error, limit=_ERROR_LIMIT),
-            )
-        return not lost
+            values = {"new_available_at": due, "new_error": told}
+            return not _each_claim(connection, [job], _RETRY, **values)
 
     def bury(self, job: Job, error: str) -> bool:
         """Gives a job up. Returns whether it was still the claimer's."""
+        told = clean_text(error, limit=_ERROR_LIMIT)
         with self._backend.write() as connection:
-            now = self._backend.now(connection)
-            lost = self._each_claim(
-                connection,
-                [job],
-                status=JobStatus.DEAD,
-                finished_at=now,
-                dispatch_after=None,
-                token=None,
-                error=clean_text(error, limit=_ERROR_LIMIT),
-            )
-        return not lost
-
-    def _each_claim(
-        self, connection: Connection, claimed: Iterable[Job], **values: object
-    ) -> set[int]:
-        """Changes the jobs that are still the claimer's; gives the ids of the others."""
-        by_token: defaultdict[str | None, list[int]] = defaultdict(list)
-        for job in claimed:
-            by_token[job.token].append(job.id)
-        lost: set[int] = set()
-        for token, ids in by_token.items():
-            statement = (
-                update(jobs)
-                .where(*_MINE, jobs.c.token == token, jobs.c.status == JobStatus.CLAIMED)
-                .values(**values)
-                .returning(jobs.c.id)
-            )
-            lost |= set(ids).difference(connection.execute(statement, {"ids": ids}).scalars())
-        return lost
+            values = {"new_finished_at": self._backend.now(connection), "new_error": told}
+            return not _each_claim(connection, [job], _BURY, **values)
 
     def recover(self) -> int:
         """Makes claimable what would only wait for a clock or for a worker that is no more.
@@ -317,12 +293,27 @@ class JobClaims:
 
     def dispatched(self, taken: int, job_ids: Collection[int]) -> None:
         """Writes down that a broker holds jobs, unless they were claimed in the meantime."""
+        if not job_ids:
+            return
         with self._backend.write() as connection:
             connection.execute(
                 update(jobs)
                 .where(*_MINE, jobs.c.dispatch_after == taken)
                 .values(dispatch_after=None),
                 {"ids": list(job_ids)},
+            )
+
+    def not_dispatched(self, taken: int) -> None:
+        """Gives back what the broker did not take, for others to try at once."""
+        with self._backend.read() as reader:
+            kept = select(jobs.c.id).where(_IS_OPEN, jobs.c.dispatch_after == taken).limit(1)
+            if reader.execute(kept).first() is None:
+                return
+        with self._backend.write() as connection:
+            connection.execute(
+                update(jobs)
+                .where(_IS_OPEN, jobs.c.dispatch_after == taken)
+                .values(dispatch_after=self._backend.now(connection))
             )
 
     def dispatch_again(self, older_than: float, only: JobFilter) -> int:
@@ -347,9 +338,8 @@ class JobClaims:
     def is_due(self, only: JobFilter) -> bool:
         """Whether there is a job that can be claimed now."""
         with self._backend.read() as reader:
-            due = jobs.c.available_at <= self._backend.now(reader)
-            query = select(jobs.c.id).where(_IS_OPEN, due, *filtered(only)).limit(1)
-            return reader.execute(query).first() is not None
+            now = {"now": self._backend.now(reader)}
+            return reader.execute(_first_due(only), now).first() is not None
 
     def due(self, job_ids: Collection[int]) -> set[int]:
         """Those of these jobs that can be claimed now."""
@@ -364,6 +354,55 @@ class JobClaims:
         with self._backend.read() as reader:
             rows = reader.execute(query, {"ids": list(job_ids)})
             return {row.id: JobStatus(row.status) for row in rows}
+
+
+def _each_claim(
+    connection: Connection, claimed: Iterable[Job], statement: ReturningUpdate[Any], **values: Any
+) -> set[int]:
+    """Changes the jobs that are still the claimer's; gives the ids of the others."""
+    by_token: defaultdict[str | None, list[int]] = defaultdict(list)
+    for job in claimed:
+        by_token[job.token].append(job.id)
+    lost: set[int] = set()
+    for token, ids in by_token.items():
+        changed = connection.execute(statement, {**values, "ids": ids, "of_token": token})
+        lost |= set(ids).difference(changed.scalars())
+    return lost
+
+
+def _claim_values(now: int, worker: str, visibility: float) -> dict[str, Any]:
+    return {
+        "new_available_at": now + _micros(visibility),
+        "new_token": secrets.token_hex(_TOKEN_BYTES),
+        "new_claimed_by": worker,
+        "new_process": this_process(),
+    }
+
+
+def _taking(query: Select[Any]) -> ReturningUpdate[Any]:
+    due = query.with_for_update(skip_locked=True).cte("due")
+    return update(jobs).where(jobs.c.id == due.c.id).values(**_TAKEN).returning(*jobs.c)
+
+
+_CLAIM_THESE: Final = _taking(
+    select(jobs.c.id).where(jobs.c.available_at <= bindparam("now"), *_MINE)
+)
+
+
+@lru_cache
+def _first_due(only: JobFilter) -> Select[Any]:
+    due = jobs.c.available_at <= bindparam("now")
+    return select(jobs.c.id).where(_IS_OPEN, due, *filtered(only)).limit(1)
+
+
+@lru_cache
+def _claim(only: JobFilter) -> ReturningUpdate[Any]:
+    return _taking(
+        select(jobs.c.id)
+        .where(_IS_OPEN, jobs.c.available_at <= bindparam("now"), *filtered(only))
+        .order_by(jobs.c.available_at, jobs.c.id)
+        .limit(bindparam("number", type_=Integer))
+    )
 
 
 def _to_dispatch(now: int) -> Select[Any]:

@@ -8,6 +8,7 @@ only if they share it) and the moment the process began.
 import os
 import platform
 import sys
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,11 @@ _ENDED: Final = frozenset("ZX")  # a zombie is dead, it only was not collected y
 
 def this_process() -> str:
     """The mark of this process."""
-    pid = os.getpid()
+    return _mark(os.getpid())
+
+
+@lru_cache(maxsize=1)
+def _mark(pid: int) -> str:
     return f"{_table()} {pid} {_started(pid) or '-'}"
 
 

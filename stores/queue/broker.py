@@ -11,7 +11,7 @@ import os
 import select
 import ssl
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -20,24 +20,19 @@ from typing import Any, Final
 from weakref import WeakSet
 
 import amqp
-from amqp.exceptions import (
-    AccessRefused,
-    AMQPError,
-    NotAllowed,
-    NotFound,
-    PreconditionFailed,
-    ResourceLocked,
-)
+from amqp.exceptions import AMQPError, InternalError
 
-from stores.errors import StoreAccessError, StoreError, StoreUnavailableError
+from stores.errors import StoreError, StoreUnavailableError
 from stores.queue.addresses import BrokerAddress
+from stores.queue.broker_errors import sentence
+from stores.queue.topology import declare_dead_queue, declare_queue
 
-_SYNC_SECONDS: Final = 30.0
+ANSWER_SECONDS: Final = 15.0
 """How long to wait for an answer of the server."""
 
 _SLICE: Final = 0.5
-_DELIVERY_LIMIT: Final = 100
-_DEAD_LENGTH: Final = 100_000
+_CERTAIN: Final = 2
+"""How often a queue may fail to answer, on different connections, until it is taken for broken."""
 
 _log = logging.getLogger(__name__)
 
@@ -111,16 +106,21 @@ class _Session:
 class Broker:
     """A RabbitMQ server, as the job queue uses it. Safe to use from many threads."""
 
-    def __init__(self, address: BrokerAddress, dead: str) -> None:
+    def __init__(
+        self, address: BrokerAddress, dead: str, *, answer_seconds: float = ANSWER_SECONDS
+    ) -> None:
         """Prepares it; nothing is connected yet.
 
         Args:
             address: Where it is.
             dead: Name of the exchange and of the queue for messages of dead jobs.
+            answer_seconds: How long to wait for an answer of the server.
         """
         self.address = address
         self.dead = dead
+        self.answer_seconds = answer_seconds
         self._sessions = 0
+        self._suspicion: Counter[str] = Counter()
         self._begin_afresh()
         _brokers.add(self)
 
@@ -139,11 +139,16 @@ class Broker:
         Raises:
             StoreError: The server does not answer, or does not let us.
         """
-        with self._connected() as session:
-            names = {message.queue for message in messages} - session.declared
-            for name in sorted(names):
-                self._declare(session, name)
-            return self._publish(session, messages)
+        with self._lock:
+            connected = self._session is not None
+            try:
+                return self._publish_all(messages)
+            except StoreUnavailableError:
+                # A server that was restarted costs nobody anything: an old connection tells of its
+                # end only now. What is published twice does no harm.
+                if not connected:
+                    raise
+                return self._publish_all(messages)
 
     def receive(self, queues: Collection[str], limit: int, wait: float) -> list[Delivery]:
         """Takes messages of some queues, as soon as there are any.
@@ -200,12 +205,13 @@ class Broker:
         """
         removed = 0
         with self._connected() as session:
-            self._declare_dead(session)
+            declare_dead_queue(session.publishing, self.dead)
             channel = session.connection.channel()
             try:
                 found = []
-                while (message := channel.basic_get(self.dead)) is not None:
-                    found.append((message.delivery_tag, _job_id(message)))
+                with self._suspecting(lambda: {self.dead}):
+                    while (message := channel.basic_get(self.dead)) is not None:
+                        found.append((message.delivery_tag, _job_id(message)))
                 still = still_dead([job_id for _, job_id in found if job_id is not None])
                 for tag, job_id in found:
                     if job_id not in still:
@@ -235,7 +241,7 @@ class Broker:
                 yield self._session
             except (OSError, AMQPError) as error:
                 self._drop()
-                raise self._sentence(error) from error
+                raise sentence(error, self.address) from error
 
     def _connect(self) -> _Session:
         at = self.address
@@ -248,16 +254,17 @@ class Broker:
             ssl=self._tls() if at.tls else False,
             heartbeat=at.heartbeat,
             connect_timeout=at.connection_timeout,
-            read_timeout=_SYNC_SECONDS,
-            write_timeout=_SYNC_SECONDS,
+            read_timeout=self.answer_seconds,
+            write_timeout=self.answer_seconds,
             client_properties={"product": "data-getters", "connection_name": "data-getters"},
         )
         connection.connect()
+        self._delete_broken(connection)
         publishing, consuming = connection.channel(), connection.channel()
         publishing.confirm_select()
         self._sessions += 1
         session = _Session(self._sessions, connection, publishing, consuming)
-        self._declare_dead(session)
+        declare_dead_queue(session.publishing, self.dead)
         if self._heart is None:
             self._closed.clear()
             self._heart = Thread(target=self._beat, name=f"heartbeat {at}", daemon=True)
@@ -297,34 +304,39 @@ class Broker:
 
     # Queues
 
-    def _declare(self, session: _Session, name: str) -> None:
-        """Makes a queue that survives restarts and is kept on several servers where there are."""
-        session.publishing.queue_declare(
-            name,
-            durable=True,
-            auto_delete=False,
-            arguments={
-                "x-queue-type": "quorum",
-                "x-dead-letter-exchange": self.dead,
-                # Attempts are counted in the ledger; this is for what never got as far as that.
-                "x-delivery-limit": _DELIVERY_LIMIT,
-                # A message leaves for the dead queue only once that has it.
-                "x-dead-letter-strategy": "at-least-once",
-                "x-overflow": "reject-publish",
-            },
-        )
-        session.declared.add(name)
+    @contextmanager
+    def _suspecting(self, queues: Callable[[], Collection[str]]) -> Iterator[None]:
+        """Remembers which queues did not answer."""
+        try:
+            yield
+        except InternalError:
+            self._suspicion.update(dict.fromkeys(queues(), _CERTAIN))
+            raise
+        except TimeoutError:
+            self._suspicion.update(queues())
+            raise
 
-    def _declare_dead(self, session: _Session) -> None:
-        channel = session.publishing
-        channel.exchange_declare(self.dead, "fanout", durable=True, auto_delete=False)
-        channel.queue_declare(
-            self.dead,
-            durable=True,
-            auto_delete=False,
-            arguments={"x-queue-type": "quorum", "x-max-length": _DEAD_LENGTH},
-        )
-        channel.queue_bind(self.dead, self.dead)
+    def _delete_broken(self, connection: Any) -> None:
+        """Removes queues that never answer, so that they can be made anew.
+
+        A quorum queue that is younger than half a second when its server is killed cannot be used
+        afterwards (seen with RabbitMQ 3.10): it is there, takes no message and gives none. Nothing
+        is lost with it, because the ledger has every job.
+        """
+        for name in [name for name, times in self._suspicion.items() if times >= _CERTAIN]:
+            _log.warning("The queue %s of RabbitMQ at %s is broken.", name, self.address)
+            with connection.channel() as channel:
+                channel.queue_delete(name)
+            del self._suspicion[name]
+            _log.warning("It was deleted, and is made and filled again from the ledger.")
+
+    def _publish_all(self, messages: Sequence[Outgoing]) -> set[int]:
+        with self._connected() as session:
+            names = {message.queue for message in messages} - session.declared
+            for name in sorted(names):
+                declare_queue(session.publishing, name, dead=self.dead)
+                session.declared.add(name)
+            return self._publish(session, messages)
 
     def _publish(self, session: _Session, messages: Sequence[Outgoing]) -> set[int]:
         waiting: dict[int, int] = {}
@@ -357,9 +369,12 @@ class Broker:
                 routing_key=message.queue,
                 mandatory=True,
             )
-        deadline = time.monotonic() + _SYNC_SECONDS
-        while waiting:
-            session.connection.drain_events(timeout=max(0.01, deadline - time.monotonic()))
+        deadline = time.monotonic() + self.answer_seconds
+        with self._suspecting(lambda: {m.queue for m in messages if m.job_id in waiting.values()}):
+            while waiting:
+                session.connection.drain_events(timeout=max(0.01, deadline - time.monotonic()))
+        for message in messages:
+            self._suspicion.pop(message.queue, None)
         return {message.job_id for message in messages} - refused
 
     def _subscribe(self, session: _Session, queues: Collection[str], limit: int) -> None:
@@ -374,7 +389,8 @@ class Broker:
         session.give_back_others(queues)
         for name in sorted(queues):
             if name not in session.declared:
-                self._declare(session, name)
+                declare_queue(session.publishing, name, dead=self.dead)
+                session.declared.add(name)
         # Of each consumer: quorum queues know no limit of a whole channel.
         channel.basic_qos(0, prefetch, a_global=False)
         session.prefetch = prefetch
@@ -386,7 +402,13 @@ class Broker:
             )
 
         for name in sorted(queues):
-            session.consumers[name] = channel.basic_consume(name, callback=came)
+            session.consumers[name] = self._consume(session, name, came)
+
+    def _consume(self, session: _Session, name: str, came: Callable[[Any], None]) -> str:
+        """Has the messages of a queue sent to us; gives the consumer's tag."""
+        with self._suspecting(lambda: {name}):
+            tag: str = session.consuming.basic_consume(name, callback=came)
+        return tag
 
     def _settle(self, deliveries: Collection[Delivery], settle: Callable[[Any, int], None]) -> None:
         try:
@@ -407,52 +429,6 @@ class Broker:
             if delivery.session == session.number:
                 session.held -= 1
                 settle(session.consuming, delivery.tag)
-
-    # Errors
-
-    def _sentence(self, error: Exception) -> StoreError:
-        at = self.address
-        words = _words(error, at)
-        match error:
-            case AccessRefused() if "login" in words.lower() or error.code != 403:
-                return self._refused(words)
-            case AccessRefused():
-                return StoreAccessError(
-                    f"RabbitMQ at {at} does not let the job queue do what it must: {words}.",
-                    hint="Give its user permission to configure, write and read "
-                    "`data-getters.*` in the virtual host.",
-                )
-            case NotAllowed() | NotFound():
-                return StoreAccessError(
-                    f"RabbitMQ at {at} refuses: {words}.",
-                    hint="Create the virtual host (rabbitmqctl add_vhost), or correct the URL of "
-                    "the job queue.",
-                )
-            case PreconditionFailed() | ResourceLocked():
-                return StoreError(
-                    f"A queue of RabbitMQ at {at} is of another kind than the job queue needs: "
-                    f"{words}.",
-                    hint="Delete that queue: the ledger fills it again.",
-                )
-            case ssl.SSLCertVerificationError():
-                return StoreAccessError(
-                    f"The certificate of RabbitMQ at {at} is not accepted: {words}.",
-                    hint="Name its certificate authority in the URL: "
-                    "?cacertfile=/path/to/authority.pem.",
-                )
-            case _:
-                return StoreUnavailableError(
-                    f"RabbitMQ at {at} does not answer: {words}.",
-                    hint="Check host and port of the job queue's URL, and that the server is "
-                    "running.",
-                )
-
-    def _refused(self, words: str) -> StoreError:
-        return StoreAccessError(
-            f"RabbitMQ does not let the job queue in ({self.address}): {words}.",
-            hint="Check user and password of the job queue's URL. The user guest is let in from "
-            "the same machine only.",
-        )
 
 
 _brokers: Final[WeakSet[Broker]] = WeakSet()
@@ -475,10 +451,3 @@ def _job_id(message: Any) -> int | None:
         return int(json.loads(message.body)["job"])
     except (ValueError, KeyError, TypeError):
         return None
-
-
-def _words(error: Exception, address: BrokerAddress) -> str:
-    """What was said, in one line and without the password."""
-    told = getattr(error, "reply_text", None) or getattr(error, "strerror", None) or str(error)
-    text = " ".join(str(told).split()).rstrip(". ") or type(error).__name__
-    return text.replace(address.password, "***") if address.password else text

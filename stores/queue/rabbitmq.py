@@ -76,12 +76,16 @@ class RabbitMQQueue(JobQueue):
             if not waiting:
                 return published
             messages = [Outgoing(self._queue_of(job), job.id, _body(job)) for job in waiting]
-            confirmed = self._broker.publish(messages)
-            if len(confirmed) < len(messages):
-                # A queue was deleted under our hands: now it is there again.
-                rest = [message for message in messages if message.job_id not in confirmed]
-                confirmed |= self._broker.publish(rest)
-            self.ledger.claims.dispatched(taken, confirmed)
+            confirmed: set[int] = set()
+            try:
+                confirmed |= self._broker.publish(messages)
+                if len(confirmed) < len(messages):
+                    # A queue was deleted under our hands: now it is there again.
+                    rest = [message for message in messages if message.job_id not in confirmed]
+                    confirmed |= self._broker.publish(rest)
+            finally:
+                self.ledger.claims.dispatched(taken, confirmed)
+                self.ledger.claims.not_dispatched(taken)
             published += len(confirmed)
             if len(confirmed) < len(messages):
                 _log.warning(

@@ -23,17 +23,23 @@ from urllib.parse import quote
 
 import amqp
 
+from servers.certificates import self_signed
+
 URL_VARIABLE = "DATA_GETTERS_TEST_RABBITMQ_URL"
 
 USER = "tester"
 PASSWORD = "p@ss/w:rd%20"  # every character that a URL has to escape
 
+_CERTIFICATE = "certificate.pem"
 _START_SECONDS = 120.0
 _INSTALLED = Path("/usr/lib/rabbitmq/bin")
 _EPMD = ("/usr/lib/erlang/erts-*/bin/epmd", "/usr/lib/erlang/bin/epmd")
 
 _CONFIGURATION = """
 listeners.tcp.1 = 127.0.0.1:{port}
+listeners.ssl.1 = 127.0.0.1:{tls_port}
+ssl_options.certfile = {certificate}
+ssl_options.keyfile = {certificate}
 default_user = {user}
 default_pass = {password}
 loopback_users = none
@@ -103,12 +109,23 @@ class RabbitmqServer:
 
 
 class OwnServer(RabbitmqServer):
-    """A server that the tests started."""
+    """A server that the tests started.
+
+    Attributes:
+        port: Where it listens.
+        tls_url: Where it listens with TLS.
+        certificate: PEM file with its certificate, which no authority signed.
+    """
 
     can_be_killed = True
 
-    def __init__(self, keeper: "subprocess.Popen[str]", port: int, folder: Path) -> None:
-        super().__init__(f"amqp://{USER}:{quote(PASSWORD, safe='')}@127.0.0.1:{port}/%2F")
+    def __init__(
+        self, keeper: "subprocess.Popen[str]", port: int, tls_port: int, folder: Path
+    ) -> None:
+        credentials = f"{USER}:{quote(PASSWORD, safe='')}"
+        super().__init__(f"amqp://{credentials}@127.0.0.1:{port}/%2F")
+        self.tls_url = f"amqps://{credentials}@127.0.0.1:{tls_port}"
+        self.certificate = folder / _CERTIFICATE
         self.port = port
         self._keeper = keeper
         self._log = folder / "log"
@@ -168,9 +185,17 @@ def own_rabbitmq() -> Iterator[OwnServer]:
 
 
 def _started(program: Path, epmd: Path, folder: Path) -> Iterator[OwnServer]:
-    port, dist_port, epmd_port = _free_ports(3)
+    port, tls_port, dist_port, epmd_port = _free_ports(4)
     configuration = folder / "rabbitmq.conf"
-    configuration.write_text(_CONFIGURATION.format(port=port, user=USER, password=PASSWORD))
+    configuration.write_text(
+        _CONFIGURATION.format(
+            port=port,
+            tls_port=tls_port,
+            certificate=self_signed(folder / _CERTIFICATE),
+            user=USER,
+            password=PASSWORD,
+        )
+    )
     plugins = folder / "enabled_plugins"
     plugins.write_text("[].")
     cookie = folder / ".erlang.cookie"
@@ -204,7 +229,7 @@ def _started(program: Path, epmd: Path, folder: Path) -> Iterator[OwnServer]:
         start_new_session=True,  # Ctrl-C is for the tests
     )
     try:
-        server = OwnServer(keeper, port, folder)
+        server = OwnServer(keeper, port, tls_port, folder)
         server.start()
         yield server
     finally:

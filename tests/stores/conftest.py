@@ -4,7 +4,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg import sql
 
 # `servers` is found also when this folder is run by itself. The root goes before `tests`, whose
 # folders would otherwise hide the packages of the same names.
@@ -14,10 +16,12 @@ sys.path[:0] = [str(path) for path in (_TESTS.parent, _TESTS) if str(path) not i
 from servers.postgresql import (  # noqa: E402
     PostgresqlServer,
     PostgresqlUnavailable,
+    conninfo,
     running_postgresql,
 )
 
 from stores.ledger.ledger import Ledger  # noqa: E402
+from stores.ledger.tables import metadata  # noqa: E402
 from stores.sqlite.database import EmbeddedDatabase  # noqa: E402
 
 
@@ -36,6 +40,25 @@ def postgresql_template(postgresql: PostgresqlServer) -> str:
     """A database with an empty ledger, to be copied."""
     url = postgresql.new_database()
     Ledger.open(url).close()
+    return url
+
+
+@pytest.fixture(scope="session")
+def shared_database(
+    postgresql: PostgresqlServer, postgresql_template: str
+) -> Iterator[tuple[str, psycopg.Connection]]:
+    """A database with a ledger for one test after another: making one takes longer than a test."""
+    url = postgresql.new_database(postgresql_template)
+    with psycopg.connect(conninfo(url), autocommit=True) as connection:
+        yield url, connection
+
+
+@pytest.fixture
+def emptied_database(shared_database: tuple[str, psycopg.Connection]) -> str:
+    """Where an empty ledger is that other tests used before."""
+    url, connection = shared_database
+    tables = [sql.Identifier(table.name) for table in reversed(metadata.sorted_tables)]
+    connection.execute(sql.SQL(";").join(sql.SQL("DELETE FROM {}").format(t) for t in tables))
     return url
 
 

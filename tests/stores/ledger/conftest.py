@@ -5,9 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
-from psycopg import sql
 
 # `servers` is found also when this folder is run by itself. The root goes before `tests`, whose
 # folders would otherwise hide the packages of the same names.
@@ -15,10 +13,9 @@ _TESTS = Path(__file__).parents[2]
 sys.path[:0] = [str(path) for path in (_TESTS.parent, _TESTS) if str(path) not in sys.path]
 
 from ledger_samples import Channel  # noqa: E402
-from servers.postgresql import PostgresqlServer, conninfo  # noqa: E402
+from servers.postgresql import PostgresqlServer  # noqa: E402
 
 from stores.ledger.ledger import Ledger  # noqa: E402
-from stores.ledger.tables import metadata  # noqa: E402
 
 NewUrl = Callable[[], str]
 
@@ -30,25 +27,12 @@ def backend(request: pytest.FixtureRequest) -> str:
     return kind
 
 
-@pytest.fixture(scope="session")
-def shared_database(
-    postgresql: PostgresqlServer, postgresql_template: str
-) -> Iterator[tuple[str, psycopg.Connection]]:
-    """A database with a ledger for one test after another: making one takes longer than a test."""
-    url = postgresql.new_database(postgresql_template)
-    with psycopg.connect(conninfo(url), autocommit=True) as connection:
-        yield url, connection
-
-
 @pytest.fixture
 def url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where an empty ledger is."""
     if backend == "sqlite":
         return copied(request, tmp_path)
-    shared, connection = request.getfixturevalue("shared_database")
-    tables = [sql.Identifier(table.name) for table in reversed(metadata.sorted_tables)]
-    connection.execute(sql.SQL(";").join(sql.SQL("DELETE FROM {}").format(t) for t in tables))
-    return str(shared)
+    return str(request.getfixturevalue("emptied_database"))
 
 
 @pytest.fixture

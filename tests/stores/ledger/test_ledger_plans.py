@@ -6,6 +6,7 @@ import pytest
 from ledger_samples import Channel, record
 
 from stores.ledger import (
+    claims,
     commits,
     dead_letters,
     extraction_commits,
@@ -15,9 +16,11 @@ from stores.ledger import (
     records,
     vectors,
 )
+from stores.ledger.job_types import JobFilter
 from stores.ledger.ledger import Ledger
 
 BY_KEY = "ledger_records_key (connection_id=? AND key=?)"
+ANY = JobFilter()
 EXTRACTED_BY_KEY = "ledger_raw_extraction_data_key (connection_id=? AND key=?)"
 
 
@@ -37,6 +40,12 @@ EXTRACTED_BY_KEY = "ledger_raw_extraction_data_key (connection_id=? AND key=?)"
         (extraction_commits._DELETE, EXTRACTED_BY_KEY),
         (extraction_commits._SET_OUTCOME, EXTRACTED_BY_KEY),
         (dead_letters._RESOLVE, "ledger_dead_letters_key (connection_id=? AND key=?)"),
+        (claims._first_due(ANY), "ledger_etl_job_queue_open (available_at<?)"),
+        (claims._claim(ANY), "ledger_etl_job_queue_open (available_at<?)"),
+        (claims._claim(ANY), "INTEGER PRIMARY KEY (rowid=?)"),
+        (claims._CLAIM_THESE, "INTEGER PRIMARY KEY (rowid=?)"),
+        (claims._DONE, "INTEGER PRIMARY KEY (rowid=?)"),
+        (claims._to_dispatch(0), "ledger_etl_job_queue_dispatch (dispatch_after<?)"),
         (vectors._FOUND, "ledger_embeddings_hash (model_id=? AND text_hash=?)"),
         (membership._IDS, "sqlite_autoindex_ledger_principals_1 (name=?)"),
         (membership._REACHED_NAMES, "ledger_members_member (member_id=?)"),

@@ -13,7 +13,6 @@ if _LEDGER not in sys.path:
     sys.path.append(_LEDGER)
 
 from queue_samples import Jobs, Opener  # noqa: E402
-from servers.postgresql import PostgresqlServer  # noqa: E402
 from servers.rabbitmq import (  # noqa: E402
     RabbitmqServer,
     RabbitmqUnavailable,
@@ -41,19 +40,13 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     return str(path)
 
 
-@pytest.fixture
-def postgresql_url(postgresql: PostgresqlServer, postgresql_template: str) -> str:
-    """Where an empty ledger is: a database."""
-    return postgresql.new_database(postgresql_template)
-
-
 @pytest.fixture(
     params=["sqlite", "postgresql", pytest.param("rabbitmq", marks=pytest.mark.xdist_group("amqp"))]
 )
 def opener(request: pytest.FixtureRequest) -> Opener:
     """What opens each kind of queue."""
     if request.param == "postgresql":
-        return Opener(request.getfixturevalue("postgresql_url"))
+        return Opener(request.getfixturevalue("emptied_database"))
     url = request.getfixturevalue("sqlite_url")
     if request.param == "sqlite":
         return Opener(url)
