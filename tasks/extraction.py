@@ -5,9 +5,9 @@ extracted, a batch ends in the landing, and what is left to do with it is a job 
 one transaction with the cursor. `tasks.transforming` does the jobs.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,8 +31,7 @@ from exporters.schemas import Schemas, complaint
 from stores.ledger.extraction_types import ExtractedRecord, ExtractionBatch
 from stores.ledger.extractions import KnownExtraction
 from stores.ledger.job_types import NewJob
-from stores.ledger.ledger import Ledger
-from stores.ledger.types import DeadLetter, ExtractionStatus, PartitionState, UnseenSummary
+from stores.ledger.types import DeadLetter, ExtractionStatus, PartitionState
 from stores.raw.types import RawRow
 from tasks.bad_items import TooManyFailuresError
 from tasks.batches import (
@@ -48,11 +47,11 @@ from tasks.batches import (
 )
 from tasks.books import Book, Known
 from tasks.context import SyncContext
+from tasks.extraction_book import ExtractionBook, take_over
 from tasks.garbage import patient_collector
 from tasks.pipeline import PartitionSync
 from tasks.results import Counts, PartitionResult
 from tasks.scripts import SCRIPT, TRANSFORM, Landed, Said, Script
-from tasks.versions import NOTHING
 
 _NO_TRANSFORMATION = 0
 """Extraction compares what came, whatever is made of it."""
@@ -83,76 +82,6 @@ def extract_partition(
         return extraction.sync(fresh=fresh)
 
 
-@dataclass(frozen=True, slots=True)
-class _Extracted:
-    """An extracted record, as a listing needs it."""
-
-    place: KnownExtraction
-
-    @property
-    def key(self) -> str:
-        return self.place.record.key
-
-    @property
-    def payload_hash(self) -> str:
-        return self.place.record.payload_hash
-
-    @property
-    def version(self) -> str | None:
-        return self.place.record.version
-
-    @property
-    def url(self) -> str | None:
-        return None
-
-
-@dataclass(frozen=True, slots=True)
-class _ExtractionBook:
-    """What was extracted, as the listing of a sync asks for it."""
-
-    ledger: Ledger
-
-    def partition(self, connection_id: int, key: str, name: str, kind: str) -> PartitionState:
-        state = self.ledger.partition(connection_id, key, name, kind)
-        extracted = self.ledger.extractions.state(state.id)
-        return replace(
-            state,
-            cursor=extracted.cursor,
-            generation=extracted.generation,
-            listing_open=extracted.listing_open,
-        )
-
-    def has_records(self, partition_id: int) -> bool:
-        return self.ledger.extractions.has_any(partition_id)
-
-    def begin_listing(self, partition_id: int, *, fresh: bool) -> int:
-        return self.ledger.extractions.begin_listing(partition_id, fresh=fresh)
-
-    def reset_cursor(self, partition_id: int) -> None:
-        self.ledger.extractions.reset_cursor(partition_id)
-
-    def known(self, connection_id: int, keys: Collection[str]) -> Mapping[str, Known]:
-        found = self.ledger.extractions.known(connection_id, keys)
-        return {key: _Extracted(place) for key, place in found.items()}
-
-    def unseen(self, partition_id: int, **part: Any) -> UnseenSummary:
-        return self.ledger.extractions.unseen(partition_id, **part)
-
-    def unseen_records(self, partition_id: int, **part: Any) -> Iterator[Sequence[Known]]:
-        for page in self.ledger.extractions.unseen_records(partition_id, **part):
-            yield [_Extracted(place) for place in page]
-
-    def orphans(self, partition_id: int, *, generation: int) -> Iterator[Sequence[Known]]:
-        for page in self.ledger.extractions.orphans(partition_id, generation=generation):
-            yield [_Extracted(place) for place in page]
-
-    def dead_letters(self, **where: Any) -> list[DeadLetter]:
-        return self.ledger.dead_letters(**where)
-
-    def resolve_dead_letters(self, letter_ids: Collection[int]) -> int:
-        return self.ledger.resolve_dead_letters(letter_ids)
-
-
 class _PartitionExtraction(PartitionSync):
     """One partition, one attempt."""
 
@@ -165,7 +94,7 @@ class _PartitionExtraction(PartitionSync):
     ) -> None:
         super().__init__(context, partition)
         if self._state.generation == 0:
-            _take_over(context, self._state.id)
+            take_over(context, self._state.id)
             book = self._book(context)
             self._state = book.partition(
                 context.connection_id, partition.key, partition.name, partition.kind
@@ -176,7 +105,7 @@ class _PartitionExtraction(PartitionSync):
         self._cursor = self._state.cursor
 
     def _book(self, context: SyncContext) -> Book:
-        return _ExtractionBook(context.stores.ledger)
+        return ExtractionBook(context.stores.ledger)
 
     def _is_current(self, item: Listed, state: Known | None) -> bool:
         return state is not None and (item.version is None or state.version == item.version)
@@ -217,40 +146,6 @@ class _PartitionExtraction(PartitionSync):
 
     def drain(self) -> None:
         """Nothing waits here."""
-
-
-def _take_over(context: SyncContext, partition_id: int) -> None:
-    """Begins the first extraction of a partition where its syncs have come to.
-
-    What they know is known here too, with its version, so it is not fetched again; its payload was
-    told apart by other fingerprints, so one that is fetched counts as moved.
-    """
-    ledger = context.stores.ledger
-    [state] = [p for p in ledger.partitions(context.connection_id) if p.id == partition_id]
-    batch = ExtractionBatch(partition_id=partition_id, generation=0, run_id=context.run_id)
-    for page in ledger.records_of(partition_id):
-        batch.records = [
-            ExtractedRecord(
-                key=record.key,
-                payload_hash=NOTHING,
-                version=record.version.partition("|")[2] if record.version else None,
-                fetched_at=record.fetched_at,
-                occurred_at=record.occurred_at,
-                raw_ref=record.raw_ref,
-                parent=record.parent,
-                status=ExtractionStatus.TRANSFORMED,
-            )
-            for record in page
-            # Of one that a store refused, the payload is wanted again.
-            if record.payload_hash != NOTHING
-        ]
-        ledger.commit_extraction(batch, lease=context.lease)
-    batch.records = []
-    # What a listing that is still open has seen is not known here: it is begun anew.
-    batch.cursor = None if state.listing_open else state.cursor
-    batch.listing_closed = True
-    if batch.cursor is not None:
-        ledger.commit_extraction(batch, lease=context.lease)
 
 
 class _Landing:
