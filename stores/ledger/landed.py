@@ -3,9 +3,11 @@
 from collections.abc import Collection
 from typing import Any, Final
 
+import orjson
 from sqlalchemy import delete, func, select, update
 
 from stores.ledger.backend import Backend
+from stores.ledger.job_types import JobStatus
 from stores.ledger.statements import among
 from stores.ledger.tables import dead_letters, extracted, jobs, raw_files, records
 from stores.ledger.types import ExtractionStatus
@@ -36,12 +38,24 @@ class LandedBook:
         return counted
 
     def awaited(self) -> set[str]:
-        """Files with a payload of an item that was set aside, or that a job is yet to read."""
-        open_jobs = select(jobs.c.batch).where(jobs.c.batch.is_not(None), jobs.c.status != "done")
+        """Files with a payload of an item that was set aside, or that a job is yet to read.
+
+        While a job is given up, those that were done after it count too: tried again, it is
+        followed by what they said.
+        """
         letters = select(dead_letters.c.raw_ref).where(dead_letters.c.raw_ref.is_not(None))
+        given_up = select(func.min(jobs.c.id)).where(jobs.c.status == JobStatus.DEAD)
         with self._backend.read() as connection:
+            first = connection.scalar(given_up)
+            wanted = jobs.c.status != JobStatus.DONE
+            if first is not None:
+                wanted = wanted | (jobs.c.id > first)
             found = {ref.rpartition("#")[0] for ref in connection.scalars(letters) if ref}
-            return found | {batch for batch in connection.scalars(open_jobs) if batch}
+            for row in connection.execute(select(jobs.c.batch, jobs.c.details).where(wanted)):
+                if row.batch:
+                    found.add(row.batch)
+                found.update(orjson.loads(row.details).get("files", ()))
+        return found
 
     def forget(self, paths: Collection[str]) -> None:
         """Vouches for files no more; what pointed into them has no payload from now on."""

@@ -47,6 +47,7 @@ from tasks.context import SyncContext
 from tasks.extraction import extract_partition
 from tasks.options import SyncOptions
 from tasks.pipeline import sync_partition
+from tasks.raw_upkeep import Retention, prune_raw
 from tasks.scripts import SCRIPT, Landed, Script
 from tasks.stores import Stores
 from tasks.worker import Worker, WorkRequest, WorkResult
@@ -418,3 +419,18 @@ def test_a_mail_in_many_mailboxes_ends_as_in_a_sync(tmp_path: Path) -> None:
     assert site.state() == synced.state()
     [document] = site.stores.index.iterate()
     assert document.metadata["extra"]["copies"][0]["labels"] == ["STARRED"]
+
+
+def test_retention_leaves_what_a_job_is_yet_to_read(site: Site) -> None:
+    vendor, partitions = vendor_of()
+    exporter = ScriptedExporter(vendor)
+    vendor.says(put(1), Checkpoint({"n": 1}))
+    site.extract(exporter, partitions)
+    vendor.says(put(1, "newer", fetched=LATER), Checkpoint({"n": 2}))
+    site.extract(exporter, partitions)
+    everything = Retention(keep_bytes=0, newest_too=False)
+    assert prune_raw(everything, settings=settings_in(site.folder)).files == 0
+    site.work(exporter)
+    gone_now = prune_raw(everything, settings=settings_in(site.folder))
+    assert (gone_now.files, gone_now.kept) == (3, 1)  # two scripts and what was superseded
+    assert site.stores.index.count() == 1
