@@ -5,10 +5,10 @@ is set, RabbitMQ with quorum queues and publisher confirms (beside a ledger in S
 are those of this process; a server spends its own. The time on the clock depends on the disk.
 
 Run:
-    python benchmarks/job_queue.py
-    python benchmarks/job_queue.py --ledger postgresql://user:password@host/database
-    python benchmarks/job_queue.py --broker amqp://user:password@host
-    python benchmarks/job_queue.py --jobs 20000 --at-once 1 10 100 --workers 4
+    python -m benchmarks.job_queue
+    python -m benchmarks.job_queue --ledger postgresql://user:password@host/database
+    python -m benchmarks.job_queue --broker amqp://user:password@host
+    python -m benchmarks.job_queue --jobs 20000 --at-once 1 10 100 --workers 4
 """
 
 import argparse

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Integer,
     Row,
     Select,
+    Update,
     bindparam,
     case,
     or_,
@@ -225,11 +226,8 @@ class JobClaims:
             now = self._backend.now(connection)
             freed = 0
             if waiting is not None:
-                statement = (
-                    update(jobs)
-                    .where(_IS_OPEN, _is_early(now))
-                    .values(available_at=now, dispatch_after=now)
-                )
+                ahead = select(jobs.c.id).where(_IS_OPEN, _is_early(now))
+                statement = _of(ahead).values(available_at=now, dispatch_after=now)
                 freed += connection.execute(statement).rowcount
             if gone:
                 freed += self._free(connection, now, gone)
@@ -257,12 +255,13 @@ class JobClaims:
             self._free(connection, now, gone)
 
     def _free(self, connection: Connection, now: int, gone: list[str]) -> int:
-        statement = (
-            update(jobs)
-            .where(_IS_OPEN, jobs.c.status == JobStatus.CLAIMED, among(jobs.c.process, "marks"))
-            .where(jobs.c.available_at > now)
-            .values(available_at=now, dispatch_after=now, token=None)
+        held = select(jobs.c.id).where(
+            _IS_OPEN,
+            jobs.c.status == JobStatus.CLAIMED,
+            jobs.c.available_at > now,
+            among(jobs.c.process, "marks"),
         )
+        statement = _of(held).values(available_at=now, dispatch_after=now, token=None)
         return connection.execute(statement, {"marks": gone}).rowcount
 
     # For brokers
@@ -280,14 +279,8 @@ class JobClaims:
         with self._backend.write() as connection:
             now = self._backend.now(connection)
             query = _to_dispatch(now).order_by(jobs.c.dispatch_after, jobs.c.id).limit(limit)
-            due = query.with_for_update(skip_locked=True).cte("due")
             taken = now + _PUBLISHING
-            statement = (
-                update(jobs)
-                .where(jobs.c.id == due.c.id)
-                .values(dispatch_after=taken)
-                .returning(*jobs.c)
-            )
+            statement = _of(query).values(dispatch_after=taken).returning(*jobs.c)
             rows = connection.execute(statement).all()
             return taken, self._book.wrap(connection, rows)
 
@@ -379,9 +372,14 @@ def _claim_values(now: int, worker: str, visibility: float) -> dict[str, Any]:
     }
 
 
+def _of(query: Select[Any]) -> Update:
+    """An update of the jobs with these ids, passing over those that others are just changing."""
+    ids = query.with_for_update(skip_locked=True).cte("ids")
+    return update(jobs).where(jobs.c.id == ids.c.id)
+
+
 def _taking(query: Select[Any]) -> ReturningUpdate[Any]:
-    due = query.with_for_update(skip_locked=True).cte("due")
-    return update(jobs).where(jobs.c.id == due.c.id).values(**_TAKEN).returning(*jobs.c)
+    return _of(query).values(**_TAKEN).returning(*jobs.c)
 
 
 _CLAIM_THESE: Final = _taking(

@@ -218,6 +218,7 @@ class JobBook:
             select(jobs.c.id)
             .where(jobs.c.finished_at < moment, jobs.c.status == JobStatus.DONE)
             .limit(_PURGED_AT_ONCE)
+            .with_for_update(skip_locked=True)
         )
         removed = 0
         while True:

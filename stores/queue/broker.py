@@ -121,6 +121,7 @@ class Broker:
         self.answer_seconds = answer_seconds
         self._sessions = 0
         self._suspicion: Counter[str] = Counter()
+        self._alarm = False
         self._begin_afresh()
         _brokers.add(self)
 
@@ -254,10 +255,13 @@ class Broker:
             ssl=self._tls() if at.tls else False,
             heartbeat=at.heartbeat,
             connect_timeout=at.connection_timeout,
+            on_blocked=self._blocked,
+            on_unblocked=self._unblocked,
             read_timeout=self.answer_seconds,
             write_timeout=self.answer_seconds,
             client_properties={"product": "data-getters", "connection_name": "data-getters"},
         )
+        self._alarm = False
         connection.connect()
         self._delete_broken(connection)
         publishing, consuming = connection.channel(), connection.channel()
@@ -313,8 +317,17 @@ class Broker:
             self._suspicion.update(dict.fromkeys(queues(), _CERTAIN))
             raise
         except TimeoutError:
+            if self._alarm:
+                raise TimeoutError("it is short of memory or disk, and takes no messages") from None
             self._suspicion.update(queues())
             raise
+
+    def _blocked(self, _reason: str) -> None:
+        """The server takes no messages: https://www.rabbitmq.com/docs/alarms."""
+        self._alarm = True
+
+    def _unblocked(self) -> None:
+        self._alarm = False
 
     def _delete_broken(self, connection: Any) -> None:
         """Removes queues that never answer, so that they can be made anew.

@@ -32,8 +32,8 @@ def sentence(error: Exception, at: BrokerAddress) -> StoreError:
         case AccessRefused():
             return StoreAccessError(
                 f"RabbitMQ at {at} does not let the job queue do what it must: {words}.",
-                hint="Give its user permission to configure, write and read `data-getters.*` in "
-                "the virtual host.",
+                hint="Give its user permission to configure, write and read `data-getters.*`, and "
+                "to write `amq.default`, in the virtual host.",
             )
         case NotAllowed() | NotFound():
             return StoreAccessError(
@@ -41,7 +41,8 @@ def sentence(error: Exception, at: BrokerAddress) -> StoreError:
                 hint="Create the virtual host (rabbitmqctl add_vhost) and give the user "
                 "permissions in it, or correct the URL of the job queue.",
             )
-        case PreconditionFailed() | ResourceLocked():
+        # What else is no precondition is a message that was held for longer than half an hour.
+        case ResourceLocked() | PreconditionFailed() if "delivery" not in words:
             return StoreError(
                 f"A queue of RabbitMQ at {at} is of another kind than the job queue needs: "
                 f"{words}.",
@@ -54,10 +55,14 @@ def sentence(error: Exception, at: BrokerAddress) -> StoreError:
                 "?cacertfile=/path/to/authority.pem.",
             )
         case _:
-            return StoreUnavailableError(
-                f"RabbitMQ at {at} does not answer: {words}.",
-                hint="Check host and port of the job queue's URL, and that the server is running.",
-            )
+            return _silent(at, words)
+
+
+def _silent(at: BrokerAddress, words: str) -> StoreError:
+    return StoreUnavailableError(
+        f"RabbitMQ at {at} does not answer: {words}.",
+        hint="Check host and port of the job queue's URL, and that the server is running.",
+    )
 
 
 def _words(error: Exception, address: BrokerAddress) -> str:

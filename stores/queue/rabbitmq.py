@@ -59,6 +59,7 @@ class RabbitMQQueue(JobQueue):
         self._prefix = f"data-getters.{ledger.jobs.identity()}"
         self._broker = Broker(parse_broker_url(url), f"{self._prefix}.dead")
         self._deliveries: dict[tuple[int, str | None], Delivery] = {}
+        self._session = 0
         self._lock = Lock()
         self._queues: tuple[JobFilter, float, list[str]] = (EVERYTHING, 0.0, [])
         self._dispatched_at = 0.0
@@ -126,6 +127,8 @@ class RabbitMQQueue(JobQueue):
                 self.dispatch()
                 continue
             now = time.monotonic()
+            if now - begun >= wait + _PATIENCE:
+                return []
             if not self.ledger.claims.is_due(only):
                 if now - begun >= wait:
                     return []
@@ -201,6 +204,9 @@ class RabbitMQQueue(JobQueue):
             self._broker.requeue(found)
             raise
         with self._lock:
+            if found[0].session != self._session:
+                self._session = found[0].session
+                self._deliveries.clear()  # those of a lost connection have gone back
             for job in claimed:
                 self._deliveries[job.id, job.token] = by_job[job.id]
         rejected = [by_job[i] for i, status in known.items() if status is JobStatus.DEAD]

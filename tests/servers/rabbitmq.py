@@ -120,7 +120,12 @@ class OwnServer(RabbitmqServer):
     can_be_killed = True
 
     def __init__(
-        self, keeper: "subprocess.Popen[str]", port: int, tls_port: int, folder: Path
+        self,
+        keeper: "subprocess.Popen[str]",
+        port: int,
+        tls_port: int,
+        folder: Path,
+        environment: dict[str, str],
     ) -> None:
         credentials = f"{USER}:{quote(PASSWORD, safe='')}"
         super().__init__(f"amqp://{credentials}@127.0.0.1:{port}/%2F")
@@ -128,6 +133,7 @@ class OwnServer(RabbitmqServer):
         self.certificate = folder / _CERTIFICATE
         self.port = port
         self._keeper = keeper
+        self._environment = environment
         self._log = folder / "log"
 
     def kill(self) -> None:
@@ -145,6 +151,13 @@ class OwnServer(RabbitmqServer):
                     told = self._log.read_text() if self._log.exists() else ""
                     raise RabbitmqUnavailable(f"no start: {error}\n{told[-2000:]}") from error
                 time.sleep(0.2)
+
+    def control(self, *arguments: str) -> None:
+        """Runs `rabbitmqctl`."""
+        program = _INSTALLED / "rabbitmqctl"
+        subprocess.run(
+            [program, *arguments], env=self._environment, check=True, capture_output=True
+        )
 
     def _order(self, order: str) -> None:
         assert self._keeper.stdin is not None
@@ -229,7 +242,7 @@ def _started(program: Path, epmd: Path, folder: Path) -> Iterator[OwnServer]:
         start_new_session=True,  # Ctrl-C is for the tests
     )
     try:
-        server = OwnServer(keeper, port, tls_port, folder)
+        server = OwnServer(keeper, port, tls_port, folder, environment)
         server.start()
         yield server
     finally:

@@ -14,6 +14,7 @@ from stores.errors import StoreAccessError, StoreError, StoreUnavailableError
 from stores.ledger.ledger import Ledger
 from stores.opening import open_queue
 from stores.queue.addresses import parse_broker_url
+from stores.queue.broker_errors import sentence
 from stores.queue.embedded import LedgerQueue
 from stores.queue.rabbitmq import RabbitMQQueue
 from stores.settings import load_store_settings
@@ -259,6 +260,27 @@ class TestConnections:
             assert told.value.retryable
             assert "geheim" not in told.value.sentence()
             assert queue.depth().ready == 1
+
+    def test_a_server_that_is_short_of_memory_is_told_and_its_queues_are_left_alone(
+        self, rabbitmq: RabbitmqServer, queue: RabbitMQQueue, jobs: Jobs, channel: amqp.Channel
+    ) -> None:
+        if not isinstance(rabbitmq, OwnServer):
+            pytest.skip("this RabbitMQ server is not ours to disturb")
+        queue._broker.answer_seconds = 1
+        jobs.add()
+        rabbitmq.control("set_vm_memory_high_watermark", "absolute", "1")
+        try:
+            for _ in range(2):
+                with pytest.raises(StoreUnavailableError, match="short of memory or disk"):
+                    jobs.add()
+        finally:
+            rabbitmq.control("set_vm_memory_high_watermark", "0.4")
+        assert queue._broker._suspicion == {}
+        assert len(jobs.all(3)) == 3
+
+    def test_a_message_that_was_held_for_too_long_is_worth_another_try(self) -> None:
+        held = amqp.PreconditionFailed("delivery acknowledgement on channel 1 timed out")
+        assert sentence(held, parse_broker_url("amqp://host")).retryable
 
 
 class TestSettings:
