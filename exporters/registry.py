@@ -63,6 +63,7 @@ class SourceManifest(BaseModel):
         settings: `module:class` of its `SourceSettings`.
         document_type: `module:class` of its `AIDocument`.
         processing: `module:function` of its own processing step, if it has one.
+        schemas: `module:name` of what its payloads must hold, see `exporters.schemas`.
         requires: Modules of vendors' SDKs it imports.
         extra: The extra of the distribution that installs them.
         distribution: The distribution that brings the source.
@@ -80,6 +81,7 @@ class SourceManifest(BaseModel):
     settings: str = Field(pattern=r"^[\w.]+:\w+$")
     document_type: str = Field(pattern=r"^[\w.]+:\w+$")
     processing: str | None = Field(default=None, pattern=r"^[\w.]+:\w+$")
+    schemas: str | None = Field(default=None, pattern=r"^[\w.]+:\w+$")
     requires: tuple[str, ...] = ()
     extra: str | None = None
     distribution: str = "prefect-data-getters"

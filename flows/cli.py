@@ -34,6 +34,11 @@ _COMMANDS: Final = {
     "status": "Show accounts, cursors, counts and the last runs.",
     "failures": "List, show, retry and dismiss items that were set aside.",
     "forget": "Delete everything that was stored of one partition.",
+    "extract": "Land what moved in a source; the one half of a sync.",
+    "transform": "Make documents of what was extracted; the other half.",
+    "jobs": "List, show, retry and discard the jobs of `transform`.",
+    "replay": "Make documents again of what landed, without asking the source.",
+    "raw": "Verify, prune and compact what landed.",
     "reindex": "Build indices and vectors anew.",
     "mcp": "Let agents search what was synced (MCP).",
 }

@@ -28,7 +28,7 @@ def sync_with_flow(
     Returns:
         The state in which the run ended.
     """
-    plain = {n: str(v) if hasattr(v, "__fspath__") else v for n, v in selection.items()}
+    plain = _plain(selection)
     name = f"{manifest.name}_sync"
     if find_spec(f"flows.{name}") is not None:
         own: Callable[..., State[Any]] = getattr(import_module(f"flows.{name}"), name)
@@ -42,3 +42,25 @@ def sync_with_flow(
         options=options,
         return_state=True,
     )
+
+
+def extract_with_flow(
+    manifest: SourceManifest,
+    selection: Mapping[str, Any],
+    credentials: str | None,
+    options: SyncOptions,
+) -> State[Any]:
+    """Runs the flow that extracts any source; see `sync_with_flow`."""
+    from flows.extract import extract  # noqa: PLC0415 (only where it is needed)
+
+    return extract(
+        source=manifest.name,
+        selection=_plain(selection),
+        credentials=credentials,
+        options=options,
+        return_state=True,
+    )
+
+
+def _plain(selection: Mapping[str, Any]) -> dict[str, Any]:
+    return {n: str(v) if hasattr(v, "__fspath__") else v for n, v in selection.items()}

@@ -24,6 +24,7 @@ from documents.errors import DataGettersError
 from flows.terminal import counted, notes, number, output, shortened, table
 from tasks.reporting import (
     Event,
+    ItemsProgressed,
     PartitionProgressed,
     RunEnded,
     RunFailed,
@@ -115,6 +116,7 @@ class SyncProgress:
         self._latest: dict[str, Counts] = {}
         self._ended: set[str] = set()
         self._partitions = 0
+        self._counts_items = False
         self._told = monotonic()
         self._bar = bars()
         self._task = self._bar.add_task(title, total=None, counted="")
@@ -158,6 +160,9 @@ class SyncProgress:
                 self.say(f"{connection}: {counted(self._partitions, 'partition')}")
             case PartitionProgressed(result=result, ended=ended):
                 self._count(result, ended=ended)
+            case ItemsProgressed(done=done, total=total):
+                self._counts_items = True
+                self._bar.update(self._task, completed=done, total=total)
             case Waiting(partition=partition, seconds=seconds, reason=reason):
                 if self._live_wanted:
                     self.say(f"{partition}: waiting {seconds:.0f} s for {reason}")
@@ -171,7 +176,10 @@ class SyncProgress:
         if ended:
             self._ended.add(result.key)
         told = so_far(self._latest.values())
-        self._bar.update(self._task, completed=len(self._ended), counted=told)
+        if self._counts_items:
+            self._bar.update(self._task, counted=told)
+        else:
+            self._bar.update(self._task, completed=len(self._ended), counted=told)
         if self._live_wanted:
             self.say(result.name)
         elif monotonic() - self._told >= _LINE_SECONDS:

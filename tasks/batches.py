@@ -25,17 +25,27 @@ from exporters.changes import (
 from exporters.errors import InvalidDataError
 from exporters.redaction import redactor
 from stores.ledger.types import Copy, LedgerBatch
+from stores.raw.types import RawRow
 from tasks.results import Counts
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedUpsert:
-    """An upsert with its payload as bytes, made by the fetching side."""
+    """An upsert with its payload as bytes, made by the fetching side.
+
+    Attributes:
+        record: The item.
+        payload: As sorted JSON.
+        payload_hash: Its fingerprint.
+        partial: See `Upsert.partial`.
+        raw_ref: Where it landed; None before.
+    """
 
     record: RawRecord
     payload: bytes
     payload_hash: str
     partial: bool
+    raw_ref: str | None = None
 
     def whole(self) -> RawRecord:
         """The record with its payload, also where another process handed it over without."""
@@ -60,6 +70,17 @@ class Swept(Delete):
     """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantined(Failure):
+    """A payload that landed and is not what its entity looks like.
+
+    Attributes:
+        raw_ref: Where it landed.
+    """
+
+    raw_ref: str
+
+
 Processing = Callable[[Iterable[Document]], Iterator[Document]]
 """A source's own step, from `processing.custom`."""
 
@@ -76,6 +97,7 @@ class ChangeBatch:
         cursor: The checkpoint they lead up to, if one was passed.
         closes_listing: The listing came to its end with them.
         done: Set when all of it is durable.
+        replayed: How far a replay has come with them.
     """
 
     items: list[Item] = field(default_factory=list)
@@ -83,6 +105,7 @@ class ChangeBatch:
     cursor: Cursor | None = None
     closes_listing: bool = False
     done: Event | None = None
+    replayed: Cursor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +136,7 @@ class WriteBatch:
         rewritten: Stored documents of which metadata alone moved.
         refused: Documents that are not to be written, because they cannot be embedded.
         vectors: Newly made vectors by text hash, to cache.
+        landed: What an extraction had landed: references by record key.
         ledger: What the ledger is to remember.
         counts: What it comes to, less the documents to write: those count once they are written.
         done: Set when it is durable.
@@ -129,6 +153,7 @@ class WriteBatch:
     rewritten: list[Document] = field(default_factory=list)
     refused: dict[str, Refusal] = field(default_factory=dict)
     vectors: dict[str, bytes] = field(default_factory=dict)
+    landed: dict[str, str] = field(default_factory=dict)
     counts: Counts = field(default_factory=Counts)
     done: Event | None = None
 
@@ -157,6 +182,7 @@ class WriteBatch:
             or ledger.resolved
             or ledger.cursor is not None
             or ledger.listing_closed
+            or ledger.replayed is not None
         )
 
 
@@ -173,6 +199,17 @@ def item_key(item: Item) -> str | None:
             if item.entity is None or item.external_id is None:
                 return None
             return record_key(item.entity, item.external_id)
+
+
+def parents_of(items: Iterable[Item]) -> set[str]:
+    """Keys of the records that items belong to."""
+    found = set()
+    for item in items:
+        if isinstance(item, Children):
+            found.add(item.parent)
+        elif isinstance(item, EncodedUpsert) and item.record.parent is not None:
+            found.add(item.record.parent)
+    return found
 
 
 def encoded(upsert: Upsert, transform_version: int) -> EncodedUpsert | Failure:
@@ -207,9 +244,30 @@ def encoded(upsert: Upsert, transform_version: int) -> EncodedUpsert | Failure:
             external_id=record.external_id,
             url=record.url,
         )
-    payload_hash = fingerprint(b"%d|%b" % (transform_version, payload))
-    return EncodedUpsert(record, payload, payload_hash, upsert.partial)
+    return EncodedUpsert(record, payload, payload_hash(payload, transform_version), upsert.partial)
+
+
+def payload_hash(payload: bytes, transform_version: int) -> str:
+    """The fingerprint of a payload and of the code that reads it."""
+    return fingerprint(b"%d|%b" % (transform_version, payload))
 
 
 def _json(payload: object) -> bytes:
     return orjson.dumps(payload, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+
+
+def raw_row(source: str, connection: str, partition: str, item: EncodedUpsert) -> RawRow:
+    """A record as it lands."""
+    record = item.record
+    return RawRow(
+        source=source,
+        connection=connection,
+        partition=partition,
+        entity=record.entity,
+        external_id=record.external_id,
+        payload=item.payload,
+        url=record.url,
+        occurred_at=record.occurred_at,
+        version=record.version,
+        fetched_at=record.fetched_at,
+    )

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -116,7 +116,8 @@ def _changes(
     for letter in letters:
         entity, _, external_id = (letter.key or "").partition(":")
         if letter.raw_ref is not None:
-            yield Upsert(record_of(session.stores.raw.read(letter.raw_ref).row))
+            record = record_of(session.stores.raw.read(letter.raw_ref).row)
+            yield Upsert(replace(record, parent=_parent(session, record.key)))
             continue
         try:
             fetched = session.exporter.fetch(partition, entity, external_id)
@@ -129,6 +130,15 @@ def _changes(
                 yield from fetched
         except ExportError as error:
             yield Failure(error=error, entity=entity, external_id=external_id, url=letter.url)
+
+
+def _parent(session: SyncSession, key: str) -> str | None:
+    """What a record belongs to, which its payload does not tell, as far as it is known."""
+    ledger, connection = session.stores.ledger, session.context.connection_id
+    if (known := ledger.known(connection, [key]).get(key)) is not None:
+        return known.parent
+    extracted = ledger.extractions.known(connection, [key]).get(key)
+    return extracted.record.parent if extracted is not None else None
 
 
 def record_of(row: RawRow) -> RawRecord:

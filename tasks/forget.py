@@ -78,6 +78,7 @@ def forget_partition(source: str, found: Forgettable) -> PartitionResult:
     with closing(session), session.leased():
         result = apply_changes(session.context, partition, _deletes(session, state))
         session.stores.ledger.reset_cursor(state.id)
+        session.stores.ledger.extractions.forget(state.id)
         session.stores.maintain()
     return result
 

@@ -24,6 +24,7 @@ import orjson
 
 from stores.ledger.leases import HeldLease
 from tasks.batches import ChangeBatch, EncodedUpsert
+from tasks.books import Sink
 from tasks.loading_messages import (
     READY,
     LoadingError,
@@ -42,14 +43,8 @@ _WAITING_THERE: Final = 1
 _END_SECONDS: Final = 10.0
 
 
-class Carrier(Protocol):
-    """Takes the batches of a partition to the stores."""
-
-    def put(self, batch: ChangeBatch) -> None:
-        """Hands a batch on; waits while there is no room."""
-
-    def drain(self) -> None:
-        """Waits until everything put so far is durable."""
+class Carrier(Sink, Protocol):
+    """Takes the batches of a partition to the stores, while a block lasts."""
 
     def __enter__(self) -> Self: ...
 
@@ -146,14 +141,14 @@ class SwitchingCarrier:
             self._here.__exit__(error_type, error, traceback)
 
     def put(self, batch: ChangeBatch) -> None:
-        """See `Carrier.put`."""
+        """See `Sink.put`."""
         if self._there is None and self._loader.takes(batch):
             self._here.drain()
             self._there = self._make_there().__enter__()
         (self._there or self._here).put(batch)
 
     def drain(self) -> None:
-        """See `Carrier.drain`."""
+        """See `Sink.drain`."""
         (self._there or self._here).drain()
 
 

@@ -10,7 +10,7 @@ and by bytes, so memory does not grow with the source. Plain Python: Prefect wra
 it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import monotonic
 from typing import Final
@@ -48,17 +48,19 @@ from tasks.batches import (
     encoded,
     item_key,
 )
+from tasks.books import Book, Known, Sink
 from tasks.context import SyncContext
 from tasks.conveyor import Conveyor
 from tasks.garbage import patient_collector
 from tasks.loading_messages import Opening
 from tasks.loading_process import Carrier, SwitchingCarrier
+from tasks.partition_changes import PartitionChange, apply_to_partition
 from tasks.results import Counts, PartitionOutcome, PartitionResult
 from tasks.shared_documents import SharedDocuments
 from tasks.sweep import Sweeper
 from tasks.transform import Transformer
 from tasks.versions import is_current
-from tasks.writer import PartitionRewriter, Writer
+from tasks.writer import Writer
 
 _WAITING_TOGETHER: Final = 500
 """Listed items, and what follows them, that wait until their versions are looked up together."""
@@ -99,7 +101,7 @@ def sync_partition(
         PartitionFailedError: It stopped before its end, with the reason.
     """
     with patient_collector():
-        return _PartitionSync(context, partition).sync(fresh=fresh)
+        return PartitionSync(context, partition).sync(fresh=fresh)
 
 
 def apply_changes(
@@ -110,16 +112,19 @@ def apply_changes(
     Raises:
         PartitionFailedError: It stopped before its end, with the reason.
     """
-    return _PartitionSync(context, partition).apply(changes)
+    return PartitionSync(context, partition).apply(changes)
 
 
-class _PartitionSync:
-    """One partition, one attempt."""
+class PartitionSync:
+    """One partition, one attempt.
+
+    An extraction is the same with other ends: see `tasks.extraction`.
+    """
 
     def __init__(self, context: SyncContext, partition: Partition) -> None:
         self._context = context
         self._partition = partition
-        self._ledger = context.stores.ledger
+        self._ledger = self._book(context)
         self._state = self._ledger.partition(
             context.connection_id, partition.key, partition.name, partition.kind
         )
@@ -132,10 +137,22 @@ class _PartitionSync:
         self._known_before = True
         self._generation = self._state.generation
         self._shared = SharedDocuments.of(context.exporter, context.stores, context.connection_id)
-        self._conveyor: Carrier
+        self._conveyor: Carrier | Sink
         self._usage: CallUsage
 
+    def _book(self, context: SyncContext) -> Book:
+        """Where is written down what is known."""
+        return context.stores.ledger
+
+    def _is_current(self, item: Listed, state: Known | None) -> bool:
+        """Whether a listed item need not be fetched."""
+        return is_current(self._context.exporter, item, state)
+
+    def _encoded(self, upsert: Upsert) -> EncodedUpsert | Failure:
+        return encoded(upsert, self._context.exporter.transform_version)
+
     def sync(self, *, fresh: bool) -> PartitionResult:
+        """Lists or goes on listing; see `sync_partition`."""
         cursor = None if fresh else self._state.cursor
         with self._reporting():
             if fresh and self._state.cursor is not None:
@@ -152,6 +169,7 @@ class _PartitionSync:
         return self._result
 
     def apply(self, changes: Iterable[Change]) -> PartitionResult:
+        """Takes changes; see `apply_changes`."""
         with self._reporting(), self._carrying(resolves_seen=True):
             for change in changes:
                 self._take(change)
@@ -231,7 +249,7 @@ class _PartitionSync:
     ) -> Item | Checkpoint:
         match change:
             case Upsert():
-                return encoded(change, self._context.exporter.transform_version)
+                return self._encoded(change)
             case Failure() if item_key(change) is None:
                 self._all_failures_told = False
         return change
@@ -243,7 +261,7 @@ class _PartitionSync:
 
     def _resolve(self, waiting: Sequence[_Waiting]) -> None:
         listed = [item.key for item in waiting if isinstance(item, Listed)]
-        known = (
+        known: Mapping[str, Known] = (
             {}
             if self._context.options.refetch or not listed
             else self._ledger.known(self._context.connection_id, listed)
@@ -255,7 +273,7 @@ class _PartitionSync:
                     self._load(moved.values())
                     moved = {}
                 self._add(item)
-            elif is_current(self._context.exporter, item, known.get(item.key)):
+            elif self._is_current(item, known.get(item.key)):
                 self._add(Seen(item.key))
             else:
                 moved[item.key] = item
@@ -317,40 +335,17 @@ class _PartitionSync:
         self._flush()
         self._conveyor.drain()
 
-    def _apply_to_partition(
-        self, change: MembershipChange | IdentityChange | ContainerChange | AccessChange
-    ) -> None:
+    def _apply_to_partition(self, change: PartitionChange) -> None:
         """Applies a change that concerns no single item, after everything said before it."""
         self._drain()
-        if self._context.lease is not None:
-            self._context.lease.check()
-        counts = self._result.counts
-        rewriter = PartitionRewriter(
-            self._context.stores,
+        apply_to_partition(
+            self._context,
+            change,
             partition_id=self._state.id,
             generation=self._generation,
-            custom=self._context.custom,
-            lease=self._context.lease,
             shared=self._shared,
+            counts=self._result.counts,
         )
-        match change:
-            case MembershipChange():
-                self._ledger.set_members(
-                    self._context.connection_id,
-                    change.principal,
-                    change.members,
-                    as_of=change.as_of,
-                )
-            case IdentityChange():
-                self._ledger.set_identities(
-                    self._context.connection_id, change.people, as_of=change.as_of
-                )
-            case ContainerChange() if self._shared is not None:
-                raise TypeError("a document that records share is in none of their containers")
-            case ContainerChange():
-                counts.changed += rewriter.change_container(change.container, change.extra)
-            case AccessChange():
-                counts.access_changed += rewriter.change_access(change.access)
 
     def _sweep(self, complete: Complete) -> None:
         self._drain()

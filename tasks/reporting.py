@@ -16,6 +16,7 @@ from tasks.results import PartitionResult, SyncResult
 
 if TYPE_CHECKING:
     from tasks.reindex import ReindexResult
+    from tasks.worker import WorkResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,15 @@ class PartitionProgressed:
     run_id: str
     result: PartitionResult
     ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsProgressed:
+    """A run that knows how many items there are has gone through so many of them."""
+
+    run_id: str
+    done: int
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +95,40 @@ class ReindexFailed:
     error: DataGettersError
 
 
+@dataclass(frozen=True, slots=True)
+class WorkProgressed:
+    """A transform worker did another job."""
+
+    result: "WorkResult"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkEnded:
+    """A transform worker came to its end."""
+
+    result: "WorkResult"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkFailed:
+    """A transform worker stopped."""
+
+    error: DataGettersError
+
+
 Event = (
     RunStarted
     | PartitionProgressed
+    | ItemsProgressed
     | Waiting
     | RunEnded
     | RunFailed
     | ReindexProgressed
     | ReindexEnded
     | ReindexFailed
+    | WorkProgressed
+    | WorkEnded
+    | WorkFailed
 )
 Listener = Callable[[Event], None]
 

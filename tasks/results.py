@@ -102,6 +102,8 @@ class SyncResult:
     connection: str
     partitions: list[PartitionResult]
     seconds: float
+    extracts: bool = False
+    """Whether it was an extraction: then items are counted, and no document was made."""
 
     @property
     def counts(self) -> Counts:

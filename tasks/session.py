@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from threading import Lock
+from time import monotonic, sleep
 from typing import Any, Final
 from uuid import uuid4
 
@@ -32,6 +33,11 @@ from tasks.reporting import PartitionProgressed, Waiting, tell
 from tasks.results import PartitionOutcome, PartitionResult
 from tasks.settings import load_task_settings
 from tasks.stores import Stores, open_stores
+
+_WORKER_PATIENCE: Final = 60.0
+"""Seconds to wait for the jobs that workers have begun."""
+
+_GLANCE: Final = 0.2
 
 _given_run_id: Final[ContextVar[str]] = ContextVar("_given_run_id", default="")
 
@@ -56,6 +62,7 @@ class SyncRequest(BaseModel):
         options: How the sync is done.
         run_id: The run.
         flow_run_id: Prefect's id of the flow run.
+        extracts: Whether what moved is landed only, and left to transform workers.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -66,6 +73,7 @@ class SyncRequest(BaseModel):
     options: SyncOptions = SyncOptions()
     run_id: str = Field(default_factory=lambda: _given_run_id.get() or uuid4().hex)
     flow_run_id: str | None = None
+    extracts: bool = False
 
 
 class SyncSession:
@@ -181,8 +189,50 @@ class SyncSession:
             LeaseHeldError: Another run is syncing the connection.
         """
         with self.stores.ledger.lease(self.lease_name, run_id=self.request.run_id) as lease:
+            self._wait_for_workers()
             self.context = replace(self.context, lease=lease)
             yield
+
+    @contextmanager
+    def extracting(self) -> Iterator[None]:
+        """Holds the lease of the connection's extractions: workers go on meanwhile.
+
+        Raises:
+            LeaseHeldError: Another run is extracting the connection.
+        """
+        name = extract_lease_name(self.request.source, self.connection)
+        with self.stores.ledger.lease(name, run_id=self.request.run_id) as lease:
+            self.context = replace(self.context, lease=lease)
+            yield
+
+    @contextmanager
+    def transforming(self, partition: str) -> Iterator[SyncContext]:
+        """Holds a partition, for a job of it; others of the connection may go on.
+
+        Raises:
+            LeaseHeldError: Another worker has the partition, or somebody the whole connection.
+        """
+        name = f"{worker_lease_prefix(self.request.source, self.connection)}{partition}"
+        ledger = self.stores.ledger
+        with ledger.lease(name, run_id=self.request.run_id) as lease:
+            # Whoever takes the connection looks for workers after that, so one sees the other.
+            for holder in ledger.holders(self.lease_name):
+                if holder.name == self.lease_name:
+                    raise holder
+            yield replace(self.context, lease=lease)
+
+    def _wait_for_workers(self) -> None:
+        """Lets workers finish the jobs of this connection that they have begun.
+
+        Raises:
+            LeaseHeldError: One does not come to its end.
+        """
+        prefix = worker_lease_prefix(self.request.source, self.connection)
+        deadline = monotonic() + _WORKER_PATIENCE
+        while held := self.stores.ledger.holders(prefix):
+            if monotonic() > deadline:
+                raise held[0]
+            sleep(_GLANCE)
 
     def close(self) -> None:
         """Gives everything back."""
@@ -192,6 +242,16 @@ class SyncSession:
             self._maker.close()
         self.exporter.close()
         self.stores.close()
+
+
+def extract_lease_name(source: str, connection: str) -> str:
+    """The lease of an account's extractions."""
+    return f"extract:{source}:{connection}"
+
+
+def worker_lease_prefix(source: str, connection: str) -> str:
+    """What the names of the leases of an account's workers begin with."""
+    return f"transform:{source}:{connection}:"
 
 
 def sync_lease_name(source: str, connection: str) -> str:

@@ -6,9 +6,8 @@ from itertools import islice
 from exporters.base import BaseExporter, Partition
 from exporters.changes import Change, Complete, Delete, DeleteReason, Failure
 from exporters.errors import ExportError, Severity
-from stores.ledger.known import KnownRecord
-from stores.ledger.ledger import Ledger
 from tasks.batches import Swept
+from tasks.books import Book, Known
 from tasks.options import SyncOptions
 
 
@@ -27,7 +26,7 @@ class Sweeper:
     def __init__(
         self,
         *,
-        ledger: Ledger,
+        ledger: Book,
         exporter: BaseExporter,
         partition: Partition,
         partition_id: int,
@@ -101,7 +100,7 @@ class Sweeper:
         else:
             yield from self._deletes()
 
-    def _asked(self, record: KnownRecord) -> list[Change] | None:
+    def _asked(self, record: Known) -> list[Change] | None:
         """What the source says of a missing item; None when it cannot be asked."""
         entity, _, external_id = record.key.partition(":")
         try:
@@ -125,7 +124,7 @@ class Sweeper:
             entity, _, external_id = record.key.partition(":")
             yield Swept(entity, external_id, DeleteReason.PURGED)
 
-    def _unseen(self) -> Iterator[KnownRecord]:
+    def _unseen(self) -> Iterator[Known]:
         for page in self._ledger.unseen_records(
             self._partition_id,
             generation=self._generation,

@@ -21,12 +21,15 @@ from prefect.runtime import flow_run, task_run
 from prefect.states import Cancelled, Completed, Failed
 from prefect.tasks import Task, exponential_backoff
 
-from documents.errors import DataGettersError
+from documents.errors import ConfigurationError, DataGettersError
 from exporters.base import Partition
 from exporters.redaction import redact_all_logs, redactor
+from exporters.schemas import schemas_of
 from stores.errors import StoreError
 from stores.ledger.errors import LeaseHeldError
 from stores.ledger.types import RunState
+from tasks.announcing import announce
+from tasks.extraction import extract_partition
 from tasks.pipeline import PartitionFailedError, sync_partition
 from tasks.reporting import RunEnded, RunFailed, RunStarted, tell
 from tasks.results import PartitionOutcome, PartitionResult, SyncResult
@@ -78,9 +81,16 @@ def sync_one_partition(request: SyncRequest, partition: Partition) -> PartitionR
         PartitionFailedError: It stopped before its end.
     """
     first_attempt = (task_run.run_count or 1) <= 1
-    return sync_partition(
-        session_of(request).context, partition, fresh=request.options.rescan and first_attempt
-    )
+    session, fresh = session_of(request), request.options.rescan and first_attempt
+    if request.extracts:
+        return extract_partition(
+            session.context,
+            partition,
+            schemas=schemas_of(session.manifest),
+            request=request.selection,
+            fresh=fresh,
+        )
+    return sync_partition(session.context, partition, fresh=fresh)
 
 
 def run_sync(request: SyncRequest) -> State[Any]:
@@ -103,11 +113,13 @@ def run_sync(request: SyncRequest) -> State[Any]:
             state = end_state(result)
             session.stores.ledger.finish_run(
                 request.run_id,
-                _RUN_STATES[state.name or ""],
+                RUN_STATES[state.name or ""],
                 counts=result.counts.as_dict(),
                 message=state.message or "",
             )
-            if result.counts.written:
+            if request.extracts:
+                announce(session, result)
+            elif result.counts.written:
                 _maintain(session)
     except DataGettersError as error:
         sentence = redactor.text(error.sentence())
@@ -128,8 +140,10 @@ def _recorded(request: SyncRequest) -> Iterator[SyncSession]:
     try:
         session = session_of(request)
         ledger = session.stores.ledger
-        with session.leased():
+        with session.extracting() if request.extracts else session.leased():
             connection_id = session.context.connection_id
+            if not request.extracts:
+                _refuse_where_extracted(session)
             ledger.mark_interrupted(connection_id)
             ledger.start_run(request.run_id, connection_id, flow_run_id=request.flow_run_id)
             try:
@@ -145,6 +159,21 @@ def _recorded(request: SyncRequest) -> Iterator[SyncSession]:
                 raise
     finally:
         end_session(request)
+
+
+def _refuse_where_extracted(session: SyncSession) -> None:
+    """Two of them would each move its cursor on, and the other would miss what was between.
+
+    Raises:
+        ConfigurationError: The account is kept up to date by extractions.
+    """
+    if session.stores.ledger.extractions.is_used(session.context.connection_id):
+        name = session.manifest.name
+        raise ConfigurationError(
+            f"{session.manifest.title} ({session.connection}) is kept up to date by extractions.",
+            hint=f"Run `data-getters extract {name}` and `data-getters transform`; to go back to "
+            f"syncs, `data-getters extract end {name}`.",
+        )
 
 
 def _maintain(session: SyncSession) -> None:
@@ -170,8 +199,11 @@ def _sync(session: SyncSession) -> SyncResult:
     tell(RunStarted(request.run_id, request.source, account, tuple(partitions)))
     results = [skipped(partition) for partition in partitions if partition.unreadable]
     results += unlisted(session, partitions)
+    do = sync_one_partition
+    if request.extracts:
+        do = sync_one_partition.with_options(name="extract partition")
     futures: dict[PrefectFuture[PartitionResult], Partition] = {
-        sync_one_partition.submit(request, partition): partition
+        do.submit(request, partition): partition
         for partition in partitions
         if not partition.unreadable
     }
@@ -185,6 +217,7 @@ def _sync(session: SyncSession) -> SyncResult:
         connection=session.connection,
         partitions=sorted(results, key=lambda result: (result.kind, result.name)),
         seconds=monotonic() - started,
+        extracts=request.extracts,
     )
     _publish(result)
     return result
@@ -217,9 +250,10 @@ def end_state(result: SyncResult) -> State[Any]:
             f"{first.name}: {first.message}{rest}"
         )
     counts = result.counts
+    what = "items, to be transformed" if result.extracts else "documents"
     done = (
         f"{counts.new} new, {counts.changed} changed, {counts.unchanged} unchanged, "
-        f"{counts.deleted} deleted documents."
+        f"{counts.deleted} deleted {what}."
     )
     attention = result.with_outcome(PartitionOutcome.ATTENTION)
     if attention:
@@ -229,11 +263,12 @@ def end_state(result: SyncResult) -> State[Any]:
     return Completed(message=done)
 
 
-_RUN_STATES: Final = {
+RUN_STATES: Final = {
     "Completed": RunState.COMPLETED,
     ATTENTION: RunState.PARTLY_FAILED,
     "Failed": RunState.FAILED,
 }
+"""How a run ended, by the name of the state of its flow run."""
 
 _TABLE_COLUMNS: Final = ("new", "changed", "unchanged", "access_changed", "deleted", "failed")
 
@@ -261,8 +296,9 @@ class _Progress:
         )
 
 
-def _publish(result: SyncResult) -> None:
-    rows = [
+def table_rows(result: SyncResult) -> list[dict[str, Any]]:
+    """What a run did with each partition, for an artifact."""
+    return [
         {
             "partition": partition.name,
             "kind": partition.kind,
@@ -274,9 +310,13 @@ def _publish(result: SyncResult) -> None:
         }
         for partition in result.partitions
     ]
-    key = re.sub(r"[^a-z0-9]+", "-", f"sync-{result.source}-{result.connection}".lower())
+
+
+def _publish(result: SyncResult) -> None:
+    kind = "extract" if result.extracts else "sync"
+    key = re.sub(r"[^a-z0-9]+", "-", f"{kind}-{result.source}-{result.connection}".lower())
     create_table_artifact(
-        table=rows,
+        table=table_rows(result),
         key=key.strip("-"),
         description=f"What run {result.run_id} did with each partition of {result.source}.",
     )

@@ -29,7 +29,6 @@ from stores.ledger.types import (
     LedgerBatch,
     RecordState,
 )
-from stores.raw.types import RawRow
 from tasks.bad_items import TooManyFailuresError, as_export_error
 from tasks.batches import (
     ChangeBatch,
@@ -41,8 +40,11 @@ from tasks.batches import (
     Swept,
     WriteBatch,
     item_key,
+    parents_of,
+    raw_row,
 )
 from tasks.embedding import Embedder
+from tasks.keeping import Keeper
 from tasks.making import LocalMaker, Made, Maker, Recipe
 from tasks.options import SyncOptions
 from tasks.removal import Remover
@@ -75,6 +77,7 @@ class Transformer:
         custom: Processing | None = None,
         maker: Maker | None = None,
         resolves_seen: bool = False,
+        keeper: Keeper | None = None,
     ) -> None:
         """Prepares a transformer.
 
@@ -93,6 +96,7 @@ class Transformer:
             maker: Makes the documents; they are made here if there is none.
             resolves_seen: Whether an unmoved item settles its dead letter, as it does in a retry.
                 (In a listing the failure may follow, of a file that belongs to the item.)
+            keeper: Where known payloads are replayed: keeps what came after them.
         """
         self._exporter = exporter
         self._partition = partition
@@ -117,6 +121,8 @@ class Transformer:
             stores.ledger, connection_id, shares_documents=exporter.shares_documents
         )
         self._resolves_seen = resolves_seen
+        self._keeper = keeper
+        self._writes_all = keeper is not None and keeper.writes_all
         self._consecutive_failures = 0
         self._in_flight: deque[tuple[Event, frozenset[str]]] = deque()
         self.wait: Callable[[Event], object] = Event.wait
@@ -131,7 +137,7 @@ class Transformer:
             EmbeddingError: The embedding model fails.
         """
         keys = [key for key in map(item_key, batch.items) if key is not None]
-        parents = _parents(batch.items)
+        parents = parents_of(batch.items)
         self._wait_for([*keys, *parents])
         known = self._stores.ledger.known(self._connection_id, keys)
         orphans = self._remover.orphans(batch.items, known)
@@ -141,17 +147,21 @@ class Transformer:
                 generation=self._generation,
                 cursor=batch.cursor,
                 listing_closed=batch.closes_listing,
+                listed=self._keeper is None,
+                replayed=batch.replayed,
             ),
             done=batch.done or Event(),
         )
         moved = self._moved(batch.items, known)
         refs = self._land(write, moved)
         made = dict(zip(refs, self._maker.make(moved), strict=True))
+        if self._keeper is not None:
+            self._keeper.keep(moved, made, known)
         fresh: list[Document] = []
         for item in batch.items:
             match item:
                 case Failure():
-                    self._fail(write, item)
+                    self._fail(write, item, getattr(item, "raw_ref", None))
                     continue
                 case EncodedUpsert() if item.record.key in refs:
                     key = item.record.key
@@ -189,13 +199,16 @@ class Transformer:
         return [i for i in upserts if not self._is_unmoved(i, known.get(i.record.key))]
 
     def _land(self, write: WriteBatch, moved: Sequence[EncodedUpsert]) -> dict[str, str]:
-        """Lands payloads; returns their references by record key."""
-        if not moved:
-            return {}
-        landing = self._stores.raw.append([self._row(item) for item in moved], run_id=self._run_id)
-        write.ledger.raw_files.extend(landing.files)
-        write.counts.landed += len(moved)
-        return {item.record.key: ref for item, ref in zip(moved, landing.refs, strict=True)}
+        """Lands payloads that have not landed; returns the references of all by record key."""
+        refs = {item.record.key: item.raw_ref or "" for item in moved}
+        if fresh := [item for item in moved if item.raw_ref is None]:
+            place = (self._exporter.source, self._connection, self._partition.key)
+            rows = [raw_row(*place, item) for item in fresh]
+            landing = self._stores.raw.append(rows, run_id=self._run_id)
+            write.ledger.raw_files.extend(landing.files)
+            write.counts.landed += len(fresh)
+            refs.update(zip((item.record.key for item in fresh), landing.refs, strict=True))
+        return refs
 
     def _take_made(
         self,
@@ -275,9 +288,9 @@ class Transformer:
             now = KnownDocument(identifier, metadata["content_hash"], metadata["access_hash"])
             after.append(now)
             was = before.pop(identifier, None)
-            if identifier in copies and was != now:
+            if identifier in copies and (was != now or self._writes_all):
                 write.copies.append(copies[identifier])
-            if was is None or was.content_hash != now.content_hash:
+            if was is None or was.content_hash != now.content_hash or self._writes_all:
                 if was is None:
                     write.new_ids.add(identifier)
                 yield document
@@ -289,8 +302,16 @@ class Transformer:
             else:
                 write.counts.unchanged += 1
         self._remover.documents(write, item.record.key, list(before))
-        write.ledger.records.append(self._state(item, tuple(after), raw_ref))
-        write.ledger.resolved.append(item.record.key)
+        state = self._state(item, tuple(after), raw_ref)
+        if self._keeper is None or known is None:
+            write.ledger.records.append(state)
+            write.ledger.resolved.append(item.record.key)
+            return
+        state = self._keeper.state(state, known)
+        if state != known.state():
+            write.ledger.records.append(state)
+        if self._keeper.settles(item.record.key, raw_ref):
+            write.ledger.resolved.append(item.record.key)
 
     def _state(
         self, item: EncodedUpsert, documents: tuple[KnownDocument, ...], raw_ref: str
@@ -310,7 +331,7 @@ class Transformer:
 
     def _is_unmoved(self, item: EncodedUpsert, known: KnownRecord | None) -> bool:
         """Whether a payload says nothing new: the same, an older one, or only a part."""
-        if known is None or known.payload_hash == NOTHING:
+        if known is None or self._keeper is not None or known.payload_hash == NOTHING:
             return False
         return (
             item.partial
@@ -458,21 +479,6 @@ class Transformer:
             document_id=document_id,
         )
 
-    def _row(self, item: EncodedUpsert) -> RawRow:
-        record = item.record
-        return RawRow(
-            source=self._exporter.source,
-            connection=self._connection,
-            partition=self._partition.key,
-            entity=record.entity,
-            external_id=record.external_id,
-            payload=item.payload,
-            url=record.url,
-            occurred_at=record.occurred_at,
-            version=record.version,
-            fetched_at=record.fetched_at,
-        )
-
     def _wait_for(self, keys: Sequence[str]) -> None:
         """Waits for batches still being written that hold one of these keys."""
         while self._in_flight and self._in_flight[0][0].is_set():
@@ -481,17 +487,6 @@ class Transformer:
         for done, held in self._in_flight:
             if not wanted.isdisjoint(held):
                 self.wait(done)
-
-
-def _parents(items: Iterable[Item]) -> set[str]:
-    """Keys of the records that items belong to."""
-    found = set()
-    for item in items:
-        if isinstance(item, Children):
-            found.add(item.parent)
-        elif isinstance(item, EncodedUpsert) and item.record.parent is not None:
-            found.add(item.record.parent)
-    return found
 
 
 def _event(write: WriteBatch) -> Event:

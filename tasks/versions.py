@@ -4,7 +4,7 @@ from typing import Final
 
 from exporters.base import BaseExporter
 from exporters.changes import Listed
-from stores.ledger.known import KnownRecord
+from tasks.books import Known
 
 NOTHING: Final = "0" * 32
 """The fingerprint of what the stores do not hold: nothing that comes equals it."""
@@ -15,7 +15,7 @@ def stored_version(exporter: BaseExporter, version: str | None) -> str | None:
     return None if version is None else f"{exporter.transform_version}|{version}"
 
 
-def is_current(exporter: BaseExporter, item: Listed, state: KnownRecord | None) -> bool:
+def is_current(exporter: BaseExporter, item: Listed, state: Known | None) -> bool:
     """Whether a listed item need not be fetched."""
     if state is None:
         return False

@@ -5,23 +5,23 @@ file it is one transaction; elsewhere a crash in between leaves documents that t
 again, by id, with the same result.
 """
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
 from langchain_core.documents import Document
 
-from documents.fingerprints import access_hash, content_hash
+from documents.fingerprints import access_hash
 from documents.principals import normalize_access
-from processing.metadata import with_metadata
 from stores.base import WriteFailure
 from stores.errors import StoreError
 from stores.ledger.known import KnownRecord
 from stores.ledger.leases import HeldLease
-from stores.ledger.types import KnownDocument, LedgerBatch
+from stores.ledger.types import ExtractionOutcome, ExtractionStatus, KnownDocument, LedgerBatch
 from tasks.bad_items import TooManyFailuresError
 from tasks.batches import Processing, Refusal, WriteBatch
+from tasks.keeping import with_container
 from tasks.results import Counts
 from tasks.shared_documents import SharedDocuments
 from tasks.stores import Stores
@@ -151,7 +151,10 @@ class Writer:
         stop = self._too_many(batch, refused)
         if stop is not None:
             batch.ledger.cursor, batch.ledger.listing_closed = None, False
+            batch.ledger.replayed = None
         self._set_aside(batch, refused)
+        if batch.landed:
+            batch.ledger.outcomes = list(_outcomes(batch))
         if batch.vectors and self._stores.embeddings is not None:
             model = self._stores.embeddings.identity
             self._stores.ledger.cache_vectors(model, batch.vectors)
@@ -278,6 +281,14 @@ def _has_copies(batch: WriteBatch) -> bool:
     return bool(batch.copies or batch.copies_gone or batch.copy_fields)
 
 
+def _outcomes(batch: WriteBatch) -> Iterator[ExtractionOutcome]:
+    """What became of payloads that an extraction landed."""
+    failed = {letter.key: letter.message for letter in batch.ledger.dead_letters}
+    for key, ref in batch.landed.items():
+        status = ExtractionStatus.FAILED if key in failed else ExtractionStatus.TRANSFORMED
+        yield ExtractionOutcome(key=key, raw_ref=ref, status=status, error=failed.get(key))
+
+
 def _forgotten(
     documents: Iterable[KnownDocument], refused: Container[str]
 ) -> tuple[KnownDocument, ...]:
@@ -302,7 +313,9 @@ class PartitionRewriter:
         custom: Processing | None,
         lease: HeldLease | None,
         shared: SharedDocuments | None = None,
+        spared: Collection[str] = (),
     ) -> None:
+        self._spared = spared
         self._shared = shared
         self._stores = stores
         self._partition_id = partition_id
@@ -322,7 +335,7 @@ class PartitionRewriter:
         new = normalize_access(access)
         new_hash = access_hash(new)
         changed = 0
-        for page in self._stores.ledger.records_of(self._partition_id):
+        for page in self._pages():
             moved = [
                 document.id
                 for record in page
@@ -342,6 +355,16 @@ class PartitionRewriter:
                 self._commit(_with_access(page, new_hash))
             changed += len(moved)
         return changed
+
+    def _pages(self) -> Iterator[list[KnownRecord]]:
+        for page in self._stores.ledger.records_of(self._partition_id):
+            kept = [
+                record
+                for record in page
+                if (record.raw_ref or "").rpartition("#")[0] not in self._spared
+            ]
+            if kept:
+                yield kept
 
     def _change_copies(
         self, shared: SharedDocuments, page: Sequence[KnownRecord], access: list[str], new_hash: str
@@ -379,7 +402,7 @@ class PartitionRewriter:
             StoreError: A document was refused. What was done before stays.
         """
         changed = 0
-        for page in self._stores.ledger.records_of(self._partition_id):
+        for page in self._pages():
             # Compared with what the ledger says, not the index: a run that was killed may have
             # written the index and not the vectors.
             known = {d.id: d.content_hash for record in page for d in record.documents}
@@ -409,14 +432,7 @@ class PartitionRewriter:
     def _with_container(
         self, document: Document, container: Mapping[str, Any], extra: Mapping[str, Any]
     ) -> Document:
-        new = with_metadata(
-            document,
-            container=dict(container),
-            extra={**(document.metadata.get("extra") or {}), **extra},
-        )
-        if self._custom is not None:
-            [new] = self._custom([new])
-        return with_metadata(new, content_hash=content_hash(new))
+        return with_container(document, container, extra, self._custom)
 
 
 def _with_access(

@@ -44,16 +44,19 @@ def command(source: str | None, run_count: int, as_json: bool) -> int:  # fmt: s
 
     Times are in UTC.
     """
+    from tasks.queue_state import QueueState, queue_state  # noqa: PLC0415 (stores, 0.5 s)
     from tasks.stores import existing_ledger  # noqa: PLC0415 (stores, 0.5 s)
 
     ledger, address = existing_ledger()
     connections: list[ConnectionState] = []
     runs: list[RunRecord] = []
     partitions: dict[str, list[PartitionState]] = {}
+    queue: QueueState | None = None
     if ledger is not None:
         with closing(ledger):
             connections = [c for c in ledger.connections() if source in {None, c.source}]
             runs = ledger.runs(run_count, source=source)
+            queue = queue_state(ledger, source)
             if source is not None:
                 partitions = {c.connection: ledger.partitions(c.id) for c in connections}
     if source is not None and not connections:
@@ -69,6 +72,7 @@ def command(source: str | None, run_count: int, as_json: bool) -> int:  # fmt: s
                     name: [asdict(p) for p in found] for name, found in partitions.items()
                 },
                 "runs": [asdict(run) for run in runs],
+                "queue": queue.as_dict() if queue is not None else None,
             }
         )
         return DONE
@@ -78,6 +82,8 @@ def command(source: str | None, run_count: int, as_json: bool) -> int:  # fmt: s
         console.print(f"[dim]Ledger: {address}[/]", soft_wrap=True)
         return DONE
     _show(address, connections, partitions, runs)
+    if queue is not None and queue.used:
+        console.print(f"\nExtraction: {queue.sentence}", soft_wrap=True)
     return DONE
 
 

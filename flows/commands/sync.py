@@ -1,5 +1,6 @@
 """`data-getters sync SOURCE`."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import click
@@ -31,7 +32,7 @@ class _Sources(Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         del ctx
-        return _command(source(cmd_name)) if cmd_name in sources() else None
+        return source_command(source(cmd_name)) if cmd_name in sources() else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
@@ -76,19 +77,25 @@ def command(ctx: click.Context, everything: bool, as_json: bool) -> int | None:
     return sync_all(as_json=as_json, verbose=ctx.ensure_object(Invocation).verbose)
 
 
-def _command(manifest: SourceManifest) -> click.Command:
+def source_command(manifest: SourceManifest, *, extracts: bool = False) -> click.Command:
+    """The command of a source, with the options of its selection.
+
+    Args:
+        manifest: The source.
+        extracts: Whether it extracts, and leaves the documents to transform workers.
+    """
     from tasks.options import SyncOptions  # noqa: PLC0415 (pydantic, 0.1 s)
 
     selection_type = manifest.load(manifest.exporter).selection_type
 
     @click.pass_context
     def run(ctx: click.Context, /, **values: Any) -> int:
-        return _sync(ctx, manifest, selection_type, values)
+        return _sync(ctx, manifest, selection_type, values, extracts=extracts)
 
     return SectionedCommand(
         manifest.name,
         {
-            "What is synced": options_of(selection_type),
+            "What is extracted" if extracts else "What is synced": options_of(selection_type),
             "How": [
                 click.Option(["--credentials"], metavar="BLOCK", help=CREDENTIALS_HELP),
                 *options_of(SyncOptions, only=SyncOptions.offered),
@@ -100,13 +107,13 @@ def _command(manifest: SourceManifest) -> click.Command:
         },
         callback=run,
         options_metavar="[OPTIONS]",
-        help=f"Sync {manifest.title}. {manifest.summary}",
-        epilog=_examples(manifest, selection_type),
+        help=f"{'Extract' if extracts else 'Sync'} {manifest.title}. {manifest.summary}",
+        epilog=_examples(manifest, selection_type, "extract" if extracts else "sync"),
     )
 
 
-def _examples(manifest: SourceManifest, selection_type: Any) -> str:
-    typed = f"data-getters sync {manifest.name}"
+def _examples(manifest: SourceManifest, selection_type: Any, verb: str) -> str:
+    typed = f"data-getters {verb} {manifest.name}"
     return examples(
         typed,
         *(
@@ -118,7 +125,12 @@ def _examples(manifest: SourceManifest, selection_type: Any) -> str:
 
 
 def _sync(
-    ctx: click.Context, manifest: SourceManifest, selection_type: Any, values: dict[str, Any]
+    ctx: click.Context,
+    manifest: SourceManifest,
+    selection_type: Any,
+    values: dict[str, Any],
+    *,
+    extracts: bool,
 ) -> int:
     from tasks.options import SyncOptions  # noqa: PLC0415 (pydantic, 0.1 s)
 
@@ -126,11 +138,28 @@ def _sync(
     options = validated(SyncOptions, given(ctx, values, SyncOptions))
     validated(selection_type, selection)
     as_json, verbose = values["as_json"], ctx.ensure_object(Invocation).verbose
+
+    def run(progress: Any) -> Any:
+        progress.say("checking settings and stores")
+        asked = (selection, values["credentials"], options)
+        return _run(manifest, asked, verbose, progress, extracts=extracts)
+
+    return shown(manifest.title, run, as_json=as_json, verbose=verbose)
+
+
+def shown(title: str, run: Callable[[Any], Any], *, as_json: bool, verbose: bool) -> int:
+    """Runs a flow over partitions and shows what it does; returns the exit code.
+
+    Args:
+        title: What is gone through.
+        run: Runs the flow; is given the display, and returns the state in which the flow ended.
+        as_json: Whether the result is printed as JSON.
+        verbose: Whether log lines are shown.
+    """
     from flows.progress import SyncProgress  # noqa: PLC0415 (rich, after the options are right)
 
-    with SyncProgress(manifest.title, quiet=as_json, live=not verbose) as progress:
-        progress.say("checking settings and stores")
-        state = _run(manifest, selection, values["credentials"], options, verbose, progress)
+    with SyncProgress(title, quiet=as_json, live=not verbose) as progress:
+        state = run(progress)
     if progress.error is not None:
         raise progress.error
     if progress.result is None:
@@ -161,20 +190,23 @@ def _exit_code(*, failed: bool, result: Any) -> int:
 
 def _run(
     manifest: SourceManifest,
-    selection: dict[str, Any],
-    credentials: str | None,
-    options: Any,
+    asked: tuple[dict[str, Any], str | None, Any],
     verbose: bool,
     progress: Any,
+    *,
+    extracts: bool,
 ) -> Any:
     """Runs the flow and returns the state in which it ended."""
     from tasks.preflight import check_request  # noqa: PLC0415 (stores, 0.5 s)
 
+    selection, credentials, options = asked
     check_request(manifest, selection, credentials)
     progress.say(STARTING)
     from flows.prefect_quiet import quiet_prefect  # noqa: PLC0415 (after the checks)
 
     with quiet_prefect(verbose=verbose):
-        from flows.of_source import sync_with_flow  # noqa: PLC0415 (imports Prefect)
+        from flows.of_source import extract_with_flow, sync_with_flow  # noqa: PLC0415
 
+        if extracts:
+            return extract_with_flow(manifest, selection, credentials, options)
         return sync_with_flow(manifest, selection, credentials, options)

@@ -55,6 +55,7 @@ class BatchWriter:
         self._reader = reader
         self._copies = copies
         self._upsert = _upsert_records(backend)
+        self._upsert_unlisted = _upsert_records(backend, listed=False)
         self._files = LandedFiles(backend)
         self._dead_letters = DeadLetterWriter(backend)
         self._outcomes = OutcomeWriter()
@@ -73,7 +74,7 @@ class BatchWriter:
                 self._files.add(connection, batch.partition_id, batch.raw_files)
             if changed:
                 self._write(connection, partition.connection_id, batch, list(changed.values()))
-            if batch.seen:
+            if batch.seen and batch.listed:
                 self._see(connection, scope, batch)
             if batch.documents:
                 self._set_documents(connection, partition.connection_id, batch)
@@ -121,7 +122,8 @@ class BatchWriter:
                     record.parent,
                 )
             )
-        self._upsert.execute(connection, rows)
+        upsert = self._upsert if batch.listed else self._upsert_unlisted
+        upsert.execute(connection, rows)
 
     def _see(self, connection: Connection, scope: dict[str, int], batch: LedgerBatch) -> None:
         values = {
@@ -153,6 +155,8 @@ class BatchWriter:
         values: dict[str, Any] = {"updated_at": micros_now()}
         if batch.cursor is not None:
             values["cursor"] = orjson.dumps(batch.cursor).decode()
+        if batch.replayed is not None:
+            values["replayed"] = orjson.dumps(batch.replayed).decode()
         if batch.listing_closed:
             # A listing that was begun afresh in the meantime stays open.
             values["listing_open"] = case(
@@ -164,14 +168,11 @@ class BatchWriter:
         )
 
 
-def _upsert_records(backend: Backend) -> BulkInsert:
+def _upsert_records(backend: Backend, *, listed: bool = True) -> BulkInsert:
     insert = backend.insert(records)
     new = insert.excluded
-    replaced = {
-        column.name: new[column.name]
-        for column in records.c
-        if column.name not in {"id", "connection_id", "key", "added"}
-    }
+    kept = {"id", "connection_id", "key", "added"} | (set() if listed else {"generation"})
+    replaced = {column.name: new[column.name] for column in records.c if column.name not in kept}
     stays = records.c.partition_id == new.partition_id
     upsert = insert.on_conflict_do_update(
         index_elements=[records.c.connection_id, records.c.key],

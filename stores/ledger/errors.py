@@ -9,6 +9,7 @@ class LeaseHeldError(StoreError):
     """Another run holds the lease.
 
     Attributes:
+        name: What is leased.
         run_id: Which run.
         host: On which machine.
         since: When it took the lease.
@@ -22,6 +23,7 @@ class LeaseHeldError(StoreError):
             f"{since:%Y-%m-%d %H:%M:%S} UTC.",
             hint="Wait for it to end, or stop it. A run that was killed is noticed by itself.",
         )
+        self.name = name
         self.run_id = run_id
         self.host = host
         self.since = since

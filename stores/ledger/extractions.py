@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, func, select, update
 
 from stores.ledger.backend import Backend
 from stores.ledger.extraction_types import (
@@ -120,6 +120,51 @@ class ExtractionBook:
                 update(extractions)
                 .where(extractions.c.partition_id == partition_id)
                 .values(cursor=None)
+            )
+
+    def is_used(self, connection_id: int) -> bool:
+        """Whether a connection is kept up to date by extractions, and not by syncs."""
+        query = (
+            select(extractions.c.partition_id)
+            .join(partitions, partitions.c.id == extractions.c.partition_id)
+            .where(partitions.c.connection_id == connection_id)
+            .limit(1)
+        )
+        with self._backend.read() as connection:
+            return connection.execute(query).first() is not None
+
+    def hand_over(self, connection_id: int) -> int:
+        """Gives the cursors of a connection to its syncs, and forgets what was extracted.
+
+        To be called when nothing of it is left to be transformed.
+
+        Returns:
+            How many partitions there were.
+        """
+        own = select(partitions.c.id).where(partitions.c.connection_id == connection_id)
+        with self._backend.write() as connection:
+            rows = connection.execute(
+                select(extractions).where(extractions.c.partition_id.in_(own))
+            ).all()
+            for row in rows:
+                # A listing that is open was seen by the extraction's records alone.
+                connection.execute(
+                    update(partitions)
+                    .where(partitions.c.id == row.partition_id)
+                    .values(cursor=None if row.listing_open else row.cursor, listing_open=False)
+                )
+            connection.execute(delete(extractions).where(extractions.c.partition_id.in_(own)))
+            connection.execute(delete(extracted).where(extracted.c.connection_id == connection_id))
+        return len(rows)
+
+    def forget(self, partition_id: int) -> None:
+        """Forgets what was extracted of a partition, and how far: it is extracted anew."""
+        with self._backend.write() as connection:
+            connection.execute(delete(extracted).where(extracted.c.partition_id == partition_id))
+            connection.execute(
+                update(extractions)
+                .where(extractions.c.partition_id == partition_id)
+                .values(cursor=None, listing_open=False)
             )
 
     # Records

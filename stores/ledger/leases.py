@@ -220,3 +220,18 @@ class Lease(HeldLease):
     @property
     def _micros(self) -> int:
         return int(self._ttl * MICROSECONDS)
+
+
+def holders(backend: Backend, prefix: str) -> list[LeaseHeldError]:
+    """Who holds the leases whose names begin with a text."""
+    named = select(leases).where(leases.c.name.startswith(prefix, autoescape=True))
+    with backend.read() as connection:
+        now = backend.now(connection)
+        rows = connection.execute(named).all()
+    return [
+        LeaseHeldError(
+            row.name, run_id=row.run_id, host=row.host, since=unpack_time(row.acquired_at)
+        )
+        for row in rows
+        if row.expires_at > now and not is_gone(row.process)
+    ]

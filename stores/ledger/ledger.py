@@ -9,19 +9,21 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from stores.ledger.backend import Backend, open_backend
 from stores.ledger.claims import JobClaims
 from stores.ledger.commits import BatchWriter
 from stores.ledger.copies import CopyBook
 from stores.ledger.dead_letters import DeadLetterBox
+from stores.ledger.errors import LeaseHeldError
 from stores.ledger.extraction_commits import ExtractionWriter
 from stores.ledger.extraction_types import ExtractionBatch
 from stores.ledger.extractions import ExtractionBook
 from stores.ledger.jobs import JobBook
 from stores.ledger.known import KnownRecord
-from stores.ledger.leases import DEFAULT_TTL, HeldLease, Lease
+from stores.ledger.landed import LandedBook
+from stores.ledger.leases import DEFAULT_TTL, HeldLease, Lease, holders
 from stores.ledger.membership import MembershipBook
 from stores.ledger.partitions import PartitionBook
 from stores.ledger.records import RecordReader
@@ -56,6 +58,7 @@ class Ledger:
         database: The embedded file, so that `with ledger.database.transaction():` commits documents
             and ledger together; None on PostgreSQL.
         extractions: What was extracted, and how far; apart from the records of syncs.
+        landed: What needs the landed files, for who looks after the raw landing.
         jobs: The queue of jobs, to be added to and looked at; `stores.queue` is for workers.
         claims: How `stores.queue` takes them.
     """
@@ -71,6 +74,7 @@ class Ledger:
         self._membership = MembershipBook(backend)
         self._vectors = VectorCache(backend, cache_bytes)
         self.extractions = ExtractionBook(backend)
+        self.landed = LandedBook(backend)
         self.jobs = JobBook(backend)
         self.claims = JobClaims(backend, self.jobs)
         self._extraction_batches = ExtractionWriter(backend, self.jobs)
@@ -147,6 +151,10 @@ class Ledger:
         """
         return Lease(self._backend, name, run_id=run_id, ttl=ttl)
 
+    def holders(self, prefix: str) -> list[LeaseHeldError]:
+        """Who holds the leases whose names begin with a text, each as the error it would raise."""
+        return holders(self._backend, prefix)
+
     def start_run(self, run_id: str, connection_id: int, *, flow_run_id: str | None = None) -> None:
         """Writes down that a run begins."""
         self._runs.start(run_id, connection_id, flow_run_id)
@@ -201,6 +209,27 @@ class Ledger:
     def reset_cursor(self, partition_id: int) -> None:
         """Forgets the cursor (it expired, or everything is wanted again); records stay."""
         self._book.reset_cursor(partition_id)
+
+    def access_said(
+        self, partition_id: int, access: Sequence[str], *, at: datetime | None = None
+    ) -> None:
+        """Remembers an access list that was said of all records of a partition, now or then."""
+        self._book.access_said(partition_id, access, at)
+
+    def container_said(
+        self,
+        partition_id: int,
+        container: Mapping[str, Any],
+        extra: Mapping[str, Any],
+        *,
+        at: datetime | None = None,
+    ) -> None:
+        """Remembers what was said of the container of all records of a partition, likewise."""
+        self._book.container_said(partition_id, container, extra, at)
+
+    def end_replay(self, connection_id: int) -> None:
+        """Forgets how far a replay of a connection came."""
+        self._book.end_replay(connection_id)
 
     def known(self, connection_id: int, keys: Collection[str]) -> dict[str, KnownRecord]:
         """The records among these keys that the ledger knows, in whatever partition they are.
@@ -306,13 +335,17 @@ class Ledger:
             partition_id, before_generation=generation, since=since, until=until
         )
 
-    def records_of(self, partition_id: int) -> Iterator[list[KnownRecord]]:
+    def records_of(self, partition_id: int, *, after: int = 0) -> Iterator[list[KnownRecord]]:
         """All records of a partition, in pages, in flat memory.
 
         For a change of access or container that concerns every document. New hashes are committed
         in `LedgerBatch.documents`, also while the pages are walked through.
+
+        Args:
+            partition_id: The partition.
+            after: Only records with a higher `id`: for who was there before.
         """
-        return self._records.pages(partition_id)
+        return self._records.pages(partition_id, after=after)
 
     def raw_files(
         self,

@@ -1,16 +1,17 @@
 """Connections and their partitions: cursors and listings."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import orjson
 from sqlalchemy import ColumnElement, Row, func, select, update
 
 from stores.errors import StoreError
-from stores.ledger.backend import Backend
-from stores.ledger.packing import clean_text, unpack_time
+from stores.ledger.backend import Backend, micros_now
+from stores.ledger.packing import clean_text, pack_time, unpack_time
 from stores.ledger.tables import connections, dead_letters, partitions, raw_files, records
-from stores.ledger.types import ConnectionState, PartitionState
+from stores.ledger.types import AccessSaid, ConnectionState, ContainerSaid, PartitionState
 
 
 class PartitionBook:
@@ -133,6 +134,42 @@ class PartitionBook:
             )
         return int(generation)
 
+    def access_said(self, partition_id: int, access: Sequence[str], at: datetime | None) -> None:
+        """See `Ledger.access_said`."""
+        self._say(partition_id, at, access_change={"access": list(access)})
+
+    def container_said(
+        self,
+        partition_id: int,
+        container: Mapping[str, Any],
+        extra: Mapping[str, Any],
+        at: datetime | None,
+    ) -> None:
+        """See `Ledger.container_said`."""
+        self._say(partition_id, at, container_change={"container": container, "extra": extra})
+
+    def _say(self, partition_id: int, at: datetime | None, **said: Mapping[str, Any]) -> None:
+        moment = micros_now() if at is None else pack_time(at)
+        values = {
+            name: orjson.dumps({"at": moment, **value}, option=orjson.OPT_NON_STR_KEYS).decode()
+            for name, value in said.items()
+        }
+        with self._backend.write() as connection:
+            connection.execute(
+                update(partitions).where(partitions.c.id == partition_id).values(**values)
+            )
+
+    def end_replay(self, connection_id: int) -> None:
+        """See `Ledger.end_replay`."""
+        with self._backend.write() as connection:
+            connection.execute(
+                update(partitions)
+                .where(
+                    partitions.c.connection_id == connection_id, partitions.c.replayed.is_not(None)
+                )
+                .values(replayed=None)
+            )
+
     def reset_cursor(self, partition_id: int) -> None:
         """See `Ledger.reset_cursor`."""
         with self._backend.write() as connection:
@@ -153,4 +190,21 @@ def _state(row: Row[Any], number: int | None = None) -> PartitionState:
         listing_open=bool(row.listing_open),
         records=number,
         updated_at=None if row.updated_at is None else unpack_time(row.updated_at),
+        access_said=_access_said(row.access_change),
+        container_said=_container_said(row.container_change),
+        replayed=None if row.replayed is None else orjson.loads(row.replayed),
     )
+
+
+def _access_said(text: str | None) -> AccessSaid | None:
+    if text is None:
+        return None
+    said = orjson.loads(text)
+    return AccessSaid(unpack_time(said["at"]), tuple(said["access"]))
+
+
+def _container_said(text: str | None) -> ContainerSaid | None:
+    if text is None:
+        return None
+    said = orjson.loads(text)
+    return ContainerSaid(unpack_time(said["at"]), said["container"], said["extra"])

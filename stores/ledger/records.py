@@ -116,6 +116,7 @@ class RecordReader:
         before_generation: int | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        after: int = 0,
     ) -> Iterator[list[KnownRecord]]:
         """The records of a partition, or those that a listing did not see, page by page.
 
@@ -128,11 +129,12 @@ class RecordReader:
                 records.c.generation < before_generation,
                 records.c.parent.is_(None),
             ]
-        yield from self._paged(conditions)
+        yield from self._paged(conditions, after)
 
-    def _paged(self, conditions: list[ColumnElement[bool]]) -> Iterator[list[KnownRecord]]:
+    def _paged(
+        self, conditions: list[ColumnElement[bool]], last: int = 0
+    ) -> Iterator[list[KnownRecord]]:
         query = select(records).where(*conditions).order_by(records.c.id).limit(PAGE)
-        last = 0
         while True:
             with self._backend.read() as connection:
                 rows = connection.execute(query.where(records.c.id > last)).all()

@@ -53,6 +53,10 @@ partitions: Final = Table(
     Column("generation", Integer, nullable=False, default=0),
     Column("listing_open", Boolean, nullable=False, default=False),
     Column("updated_at", BigInteger),
+    # What was said last of all its records at once, as JSON: their payloads may be older.
+    Column("access_change", Text),
+    Column("container_change", Text),
+    Column("replayed", Text),  # JSON: how far a replay came that has not ended
     UniqueConstraint("connection_id", "key", name="ledger_partitions_key"),
 )
 

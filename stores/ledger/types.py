@@ -78,6 +78,34 @@ class Copy:
     entry: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class AccessSaid:
+    """Who may read every record of a partition, as a source said it last of all at once.
+
+    Attributes:
+        at: When it was said. Payloads that were fetched later know better.
+        access: The principals.
+    """
+
+    at: datetime
+    access: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSaid:
+    """What a source last said of the container of a partition's records.
+
+    Attributes:
+        at: When it was said. Payloads that were fetched later know better.
+        container: The `container` field of documents.
+        extra: Entries of `extra`.
+    """
+
+    at: datetime
+    container: Mapping[str, Any]
+    extra: Mapping[str, Any]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionState:
     """A partition as the ledger knows it.
@@ -92,6 +120,9 @@ class PartitionState:
         listing_open: Whether that listing has not come to its end yet.
         records: How many records it holds; filled by `Ledger.partitions` only.
         updated_at: When a sync last committed something here.
+        access_said: Who may read all of it, if that was ever said of all at once.
+        container_said: What its container is, likewise.
+        replayed: How far a replay came that has not ended.
     """
 
     id: int
@@ -103,6 +134,9 @@ class PartitionState:
     listing_open: bool
     records: int | None = None
     updated_at: datetime | None = None
+    access_said: AccessSaid | None = None
+    container_said: ContainerSaid | None = None
+    replayed: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +254,9 @@ class LedgerBatch:
         outcomes: What became of payloads that an extraction landed.
         cursor: The checkpoint everything above leads up to; None when none was passed.
         listing_closed: The listing came to its end with this batch.
+        listed: Whether its records were seen in a listing. If not, as in a replay, they stay as
+            seen as they were, and `seen` says nothing.
+        replayed: How far a replay has come with it.
     """
 
     partition_id: int
@@ -236,6 +273,8 @@ class LedgerBatch:
     outcomes: list[ExtractionOutcome] = field(default_factory=list)
     cursor: Mapping[str, Any] | None = None
     listing_closed: bool = False
+    listed: bool = True
+    replayed: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ file that a compaction made says in its footer which files it is made of and how
 so that a reference into one of them finds its row.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -158,30 +159,35 @@ class LandedFile:
                 yield first, self._file.read_row_group(number)
             first += group.num_rows
 
-    def at(self, numbers: Iterable[int]) -> Iterator[tuple[int, Any]]:
-        """The rows of these numbers, each as a table of one row; none beyond the end."""
-        left = sorted(set(numbers), reverse=True)
+    def at(self, numbers: Iterable[int]) -> Iterator[tuple[list[int], Any]]:
+        """The rows of these numbers, a table a row group; none beyond the end."""
+        wanted = sorted(set(numbers))
         first = 0
         for group in range(self._metadata.num_row_groups):
             end = first + self._metadata.row_group(group).num_rows
-            if left and left[-1] < end:
+            here = wanted[bisect_left(wanted, first) : bisect_left(wanted, end)]
+            if here:
                 table = self._file.read_row_group(group)
-                while left and left[-1] < end:
-                    number = left.pop()
-                    yield number, table.slice(number - first, 1)
+                if len(here) < table.num_rows:
+                    table = table.take([number - first for number in here])
+                yield here, table
             first = end
 
 
 def rows_of(
-    table: Any, source: str, path: str, first: int, wanted: Mapping[str, str | None] | None = None
+    table: Any,
+    source: str,
+    path: str,
+    numbers: Iterable[int],
+    wanted: Mapping[str, str | None] | None = None,
 ) -> Iterator[LandedRow]:
     """The rows of a table.
 
     Args:
-        table: Rows of one file that follow on each other.
+        table: Rows of one file.
         source: The source's name, which only the path tells.
         path: Of the file that the rows were landed in.
-        first: Number of the table's first row in that file.
+        numbers: Their numbers in that file.
         wanted: Values of `connection` and `partition` that rows must have.
     """
     columns: list[list[Any]] = [
@@ -193,7 +199,7 @@ def rows_of(
         for name, value in (wanted or {}).items()
         if value is not None
     ]
-    for number, values in enumerate(zip(*columns, strict=True), first):
+    for number, values in zip(numbers, zip(*columns, strict=True), strict=True):
         if any(values[place] != value for place, value in filters):
             continue
         (

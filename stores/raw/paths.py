@@ -50,6 +50,11 @@ class Ref(NamedTuple):
         """The file."""
         return f"{self.folder}/{self.name}"
 
+    @property
+    def day(self) -> date:
+        """The day on which it landed."""
+        return date.fromisoformat(self.folder.rpartition("=")[2])
+
     @classmethod
     def parse(cls, text: str) -> "Ref":
         """Takes a reference apart.

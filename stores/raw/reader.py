@@ -1,7 +1,7 @@
 """Finding and reading rows: by reference, or folder by folder."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any, Final, NamedTuple
@@ -15,6 +15,7 @@ from stores.raw.paths import MERGED, SUFFIX, Folder, Ref
 from stores.raw.types import LandedRow
 
 OnDamage = Callable[[StoreCorruptError], None]
+OnUnread = Callable[[Sequence[str], StoreCorruptError], None]
 
 Wanted = Mapping[str, str | None]
 
@@ -84,8 +85,14 @@ class Reader:
                     self._parts.popitem(last=False)
         return known
 
-    def by_refs(self, refs: Iterable[str]) -> Iterator[LandedRow]:
+    def by_refs(
+        self, refs: Iterable[str], on_damage: OnUnread | None = None
+    ) -> Iterator[LandedRow]:
         """The rows of references, file by file.
+
+        Args:
+            refs: References.
+            on_damage: Is told which references cannot be read; without it that is raised.
 
         Raises:
             ValueError: A text is no reference.
@@ -96,7 +103,15 @@ class Reader:
             ref = Ref.parse(text)
             numbers.setdefault((ref.folder, ref.name), set()).add(ref.row)
         for (folder, name), wanted in numbers.items():
-            yield from self._some_rows(folder, name, wanted)
+            left = set(wanted)
+            try:
+                for row in self._some_rows(folder, name, wanted):
+                    left.discard(Ref.parse(row.ref).row)
+                    yield row
+            except StoreCorruptError as damage:
+                if on_damage is None:
+                    raise
+                on_damage([f"{folder}/{name}#{number}" for number in sorted(left)], damage)
 
     def of_folder(
         self,
@@ -174,7 +189,8 @@ class Reader:
                         begun.add(part)
                         piece = table.slice(low - first, high - low)
                         path = f"{folder.path}/{part}"
-                        yield from rows_of(piece, folder.source, path, low - start, wanted)
+                        numbers = range(low - start, high - start)
+                        yield from rows_of(piece, folder.source, path, numbers, wanted)
         begun |= chosen
 
     def _landed_rows(self, folder: Folder, name: str, wanted: Wanted) -> Iterator[LandedRow]:
@@ -182,7 +198,8 @@ class Reader:
         try:
             with self.opened(path) as file:
                 for first, table in file.groups(wanted):
-                    yield from rows_of(table, folder.source, path, first, wanted)
+                    numbers = range(first, first + table.num_rows)
+                    yield from rows_of(table, folder.source, path, numbers, wanted)
         except FileNotFoundError:
             for row in self._some_rows(folder.path, name, None):
                 if all(
@@ -205,9 +222,9 @@ class Reader:
                     rows = file.rows if place.rows is None else place.rows
                     left = set(range(rows) if numbers is None else numbers)
                     for found, table in file.at(place.first + row for row in left if row < rows):
-                        number = found - place.first
-                        left.discard(number)
-                        yield from rows_of(table, source, path, number)
+                        here = [number - place.first for number in found]
+                        left.difference_update(here)
+                        yield from rows_of(table, source, path, here)
             except FileNotFoundError:
                 continue  # merged long ago, or in this moment
             if left:

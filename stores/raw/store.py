@@ -24,8 +24,9 @@ from stores.raw.compaction import FolderCompaction
 from stores.raw.files import Files, open_files
 from stores.raw.parquet import write_rows
 from stores.raw.paths import SUFFIX, Folder, folders
-from stores.raw.reader import OnDamage, Reader
+from stores.raw.reader import OnDamage, OnUnread, Reader
 from stores.raw.types import CompactionReport, LandedRow, Landing, RawRow
+from stores.raw.upkeep import Passed, StoredFile, Verification, VerificationReport, stored_files
 
 _RUN_CHARS: Final = 8
 _TOKEN_BYTES: Final = 5
@@ -112,14 +113,21 @@ class RawStore:
         (row,) = self._reader.by_refs([ref])
         return row
 
-    def read_many(self, refs: Iterable[str]) -> Iterator[LandedRow]:
+    def read_many(
+        self, refs: Iterable[str], *, on_damage: OnUnread | None = None
+    ) -> Iterator[LandedRow]:
         """The rows of references, each once and file by file; each file is opened once.
+
+        Args:
+            refs: References.
+            on_damage: Is told of the references that cannot be read, file by file, and why; the
+                others are read all the same. Without it the first reason is raised.
 
         Raises:
             ValueError: A text is no reference.
             StoreCorruptError: A file is missing or damaged.
         """
-        return self._reader.by_refs(refs)
+        return self._reader.by_refs(refs, on_damage)
 
     def iterate(
         self,
@@ -201,6 +209,38 @@ class RawStore:
             if folder.day < limit:
                 compaction.run(folder.path)
         return compaction.report
+
+    def verify(
+        self,
+        vouched: Iterable[RawFile],
+        *,
+        deep: bool = True,
+        source: str | None = None,
+        passed: Passed = lambda _: None,
+    ) -> VerificationReport:
+        """Looks whether files are there, whole, and with the right number of rows.
+
+        May run beside syncs and compactions.
+
+        Args:
+            vouched: The files that the ledger vouches for.
+            deep: Read every payload and compare checksums, and not the footers only.
+            source: Count left-overs of this source only.
+            passed: Told how many files were gone through since it was last told.
+        """
+        files = list(vouched)
+        verification = Verification(self._files, self._reader, deep=deep)
+        verification.run(files, passed)
+        verification.count_leftovers((file.path for file in files), source)
+        return verification.report
+
+    def stored(self, *, source: str | None = None) -> Iterator[StoredFile]:
+        """Every finished file as it lies there, merged ones with what they hold."""
+        return stored_files(self._files, self._reader, source)
+
+    def remove(self, path: str) -> None:
+        """Removes a file that `stored` told of, unless it is gone already."""
+        self._files.remove(path)
 
     def close(self) -> None:
         """Nothing is held open. Harmless when called twice."""

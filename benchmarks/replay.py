@@ -1,0 +1,131 @@
+"""Replay of what landed: CPU and rate, with an embedding that takes constant time.
+
+    python -m benchmarks.replay                       # 20,000 documents, best of 3
+
+The documents of `benchmarks.pipeline` are synced once; then they are made again of the landing, in
+a process of its own each time: with the same code (nothing is written), with a new mapping (every
+document is another, and embedded), and with `--all` (every document is written, its vectors come
+from the cache). CPU is that of the process from the opened stores to the end of the replay.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from langchain_core.documents import Document
+
+from benchmarks.made_up_source import PARTITION, ConstantTime, FileExporter, write_source
+from exporters.changes import RawRecord
+from stores.opening import open_vector_store
+from stores.settings import load_store_settings
+from tasks.context import SyncContext
+from tasks.options import SyncOptions
+from tasks.pipeline import sync_partition
+from tasks.replay import ReplayRequest, replay_partition
+from tasks.stores import Stores, open_stores
+
+WAYS: Final = ("same code", "new mapping", "--all")
+
+
+class NewMapping(FileExporter):
+    """Makes other texts of the same records."""
+
+    transform_version: ClassVar[int] = 2
+
+    def to_documents(self, record: RawRecord) -> Iterator[Document]:
+        """One document a record, a little longer than before."""
+        for document in super().to_documents(record):
+            document.page_content = f"{document.page_content} and more"
+            yield document
+
+
+def _context(folder: Path, exporter: FileExporter) -> SyncContext:
+    settings = load_store_settings(data_directory=folder, embedding_model="none")
+    model = ConstantTime()
+    vectors = open_vector_store(settings)
+    vectors.bind(model.identity, model.dimensions)
+    plain = open_stores(settings)
+    stores = Stores(
+        index=plain.index, vectors=vectors, embeddings=model, ledger=plain.ledger,
+        raw=plain.raw, settings=settings, shared=plain.shared,
+    )  # fmt: skip
+    return SyncContext(
+        exporter=exporter,
+        connection=exporter.connection,
+        connection_id=stores.ledger.connection_id("bench", exporter.connection, "Benchmark"),
+        stores=stores,
+        options=SyncOptions(),
+        run_id=f"bench-{time.time_ns()}",
+        store_name="documents",
+    )
+
+
+def run(source: Path, folder: Path, way: str) -> dict[str, Any]:
+    """Syncs (way `sync`) or replays once and measures; runs in a process of its own."""
+    exporter = (NewMapping if way == "new mapping" else FileExporter)(source)
+    context = _context(folder, exporter)
+    wall, cpu = time.monotonic(), time.process_time()
+    if way == "sync":
+        counts = sync_partition(context, PARTITION).counts
+    else:
+        [state] = context.stores.ledger.partitions(context.connection_id)
+        request = ReplayRequest(source="bench", everything=way == "--all")
+        counts = replay_partition(context, state, request).counts
+    cpu, wall = time.process_time() - cpu, time.monotonic() - wall
+    model = context.stores.embeddings
+    context.stores.close()
+    return {
+        "cpu": cpu,
+        "wall": wall,
+        "texts": model.texts if isinstance(model, ConstantTime) else 0,
+        "written": counts.written,
+        "unchanged": counts.unchanged,
+    }
+
+
+def measure(documents: int, repeat: int) -> dict[str, list[dict[str, Any]]]:
+    """Runs every way `repeat` times, each after a sync of its own."""
+    found: dict[str, list[dict[str, Any]]] = {way: [] for way in WAYS}
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        write_source(root / "source.ndjson", documents)
+        for number in range(repeat):
+            for place, way in enumerate(WAYS):
+                folder = root / f"stores-{number}-{place}"
+                for step in ("sync", way):
+                    command = [sys.executable, "-m", "benchmarks.replay", f"--way={step}",
+                               "--folder", str(folder)]  # fmt: skip
+                    done = subprocess.run(command, capture_output=True, text=True, check=True)
+                found[way].append(json.loads(done.stdout.splitlines()[-1]))
+    return found
+
+
+def main() -> None:
+    """Measures and prints a table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--documents", type=int, default=20_000)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--way", help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.way:
+        source = arguments.folder.parent / "source.ndjson"
+        print(json.dumps(run(source, arguments.folder, arguments.way)))
+        return
+    print(f"{'replay':12} {'CPU s: min':>10} {'wall s':>7} {'docs/CPU s':>11} {'texts':>8} "
+          f"{'written':>8} {'unchanged':>10}")  # fmt: skip
+    for way, runs in measure(arguments.documents, arguments.repeat).items():
+        best = min(runs, key=lambda one: one["cpu"])
+        rate = arguments.documents / best["cpu"]
+        print(f"{way:12} {best['cpu']:10.2f} {best['wall']:7.2f} {rate:11,.0f} "
+              f"{best['texts']:8,} {best['written']:8,} {best['unchanged']:10,}")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,446 @@
+"""Replay: documents made again of the payloads that landed, without asking the vendor.
+
+For a new mapping, other chunks or another model. Of each record that the ledger knows its newest
+payload counts, the one that the ledger points at: what was deleted stays deleted, and what never
+landed stays as it is. Access, containers and copies stay as they were said last, see
+`tasks.keeping`. A replay that was stopped goes on where it was.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
+from time import monotonic
+from typing import Any, Final
+from uuid import uuid4
+
+import orjson
+from prefect.artifacts import create_table_artifact
+from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
+from prefect.states import Cancelled, Failed
+from pydantic import BaseModel, ConfigDict, Field
+
+from documents.errors import ConfigurationError, DataGettersError
+from documents.fingerprints import fingerprint
+from exporters.base import Partition
+from exporters.limiter import WaitInterruptedError
+from exporters.redaction import redact_all_logs, redactor
+from stores.errors import StoreCorruptError
+from stores.ledger.errors import LeaseHeldError
+from stores.ledger.known import KnownRecord
+from stores.ledger.types import ConnectionState, PartitionState, RunState
+from stores.raw.paths import Ref
+from tasks.batches import ChangeBatch, EncodedUpsert, payload_hash
+from tasks.context import SyncContext
+from tasks.conveyor import Conveyor
+from tasks.failures import record_of
+from tasks.garbage import patient_collector
+from tasks.keeping import Keeper
+from tasks.pipeline import PartitionFailedError
+from tasks.reporting import (
+    ItemsProgressed,
+    PartitionProgressed,
+    RunEnded,
+    RunFailed,
+    RunStarted,
+    tell,
+)
+from tasks.results import PartitionOutcome, PartitionResult, SyncResult
+from tasks.session import SyncRequest, SyncSession
+from tasks.shared_documents import SharedDocuments
+from tasks.stores import existing_ledger
+from tasks.sync import RUN_STATES, end_state, table_rows
+from tasks.transform import Transformer
+from tasks.writer import Writer
+
+_BATCH_BYTES: Final = 4_000_000
+_BATCH_RECORDS: Final = 500
+
+
+class ReplayRequest(BaseModel):
+    """What is replayed.
+
+    Attributes:
+        source: The source's name.
+        connection: Only this account, by id or title.
+        entity: Only this kind of item.
+        since: Only payloads that landed on this day (UTC) or later.
+        everything: Also write documents that did not move, with new chunks and vectors.
+        restart: Begin anew, also where a replay was stopped half way.
+        run_id: The run.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: str
+    connection: str | None = None
+    entity: str | None = None
+    since: date | None = None
+    everything: bool = False
+    restart: bool = False
+    run_id: str = Field(default_factory=lambda: uuid4().hex)
+
+    @property
+    def what(self) -> dict[str, Any]:
+        """What tells this replay from others, of which none goes on with another's progress."""
+        return self.model_dump(mode="json", include={"entity", "since", "everything"})
+
+
+def run_replay(request: ReplayRequest) -> State[Any]:
+    """The body of the replay flow.
+
+    Returns:
+        The state in which the flow run ends, as after a sync.
+    """
+    redact_all_logs()
+    logger = get_run_logger()
+    try:
+        result = replay_source(request)
+    except DataGettersError as error:
+        sentence = redactor.text(error.sentence())
+        tell(RunFailed(request.run_id, error))
+        if isinstance(error, LeaseHeldError):
+            logger.warning(sentence)
+            return Cancelled(message=sentence)
+        logger.error(sentence)
+        return Failed(message=sentence)
+    create_table_artifact(
+        table=table_rows(result),
+        key=f"replay-{request.source}",
+        description=f"What replay {request.run_id} did with each partition of {request.source}.",
+    )
+    tell(RunEnded(result))
+    return end_state(result)
+
+
+def replay_source(request: ReplayRequest) -> SyncResult:
+    """Makes the documents of a source's accounts again.
+
+    Raises:
+        ConfigurationError: Nothing was synced of the source, or a name is not known.
+        StoreError: A store cannot be used, or a sync of the account is going on.
+    """
+    started = monotonic()
+    accounts = _accounts(request)
+    results: list[PartitionResult] = []
+    for account in accounts:
+        session = SyncSession(
+            SyncRequest(source=request.source, run_id=f"{request.run_id}-{account.id}"),
+            connection=account.connection,
+        )
+        with closing(session), session.leased(), _recorded(session) as counted:
+            counted.extend(_replay_account(session, request, account))
+            results += counted
+    return SyncResult(
+        run_id=request.run_id,
+        source=request.source,
+        connection=", ".join(account.connection for account in accounts),
+        partitions=sorted(results, key=lambda result: (result.kind, result.name)),
+        seconds=monotonic() - started,
+    )
+
+
+def _accounts(request: ReplayRequest) -> list[ConnectionState]:
+    ledger, address = existing_ledger()
+    if ledger is None:
+        raise ConfigurationError(f"Nothing was synced yet: {address} does not exist.")
+    with closing(ledger):
+        held = [c for c in ledger.connections() if c.source == request.source]
+        entities = {file.entity for file in ledger.raw_files(source=request.source)}
+    found = [c for c in held if request.connection in {None, c.connection, c.title}]
+    if not held:
+        raise ConfigurationError(
+            f"Nothing of {request.source} was synced, so nothing can be replayed.",
+            hint="`data-getters status` lists what was.",
+        )
+    if not found:
+        names = ", ".join(f"{c.connection} ({c.title})" for c in held)
+        raise ConfigurationError(
+            f"There is no account {request.connection!r} of {request.source}.",
+            hint=f"Known are: {names}.",
+        )
+    if request.entity is not None and request.entity not in entities:
+        raise ConfigurationError(
+            f"Nothing of the kind {request.entity!r} landed from {request.source}.",
+            hint=f"What landed: {', '.join(sorted(entities)) or 'nothing'}.",
+        )
+    return found
+
+
+@contextmanager
+def _recorded(session: SyncSession) -> "Iterator[list[PartitionResult]]":
+    """The results of a run, with its row in the ledger."""
+    ledger, run_id = session.stores.ledger, session.request.run_id
+    results: list[PartitionResult] = []
+    ledger.mark_interrupted(session.context.connection_id)
+    ledger.start_run(run_id, session.context.connection_id)
+    try:
+        yield results
+    except BaseException as error:
+        session.context.stop.set()
+        failed = isinstance(error, Exception)
+        ledger.finish_run(
+            run_id,
+            RunState.FAILED if failed else RunState.CANCELLED,
+            message=redactor.text(str(error)) if failed else "Stopped before its end.",
+        )
+        raise
+    result = SyncResult(
+        run_id=run_id,
+        source=session.request.source,
+        connection=session.connection,
+        partitions=results,
+        seconds=0,
+    )
+    state = end_state(result)
+    ledger.finish_run(
+        run_id,
+        RUN_STATES[state.name or ""],
+        counts=result.counts.as_dict(),
+        message=f"Replay. {state.message}",
+    )
+    if result.counts.written:
+        session.stores.maintain()
+
+
+def _replay_account(
+    session: SyncSession, request: ReplayRequest, account: ConnectionState
+) -> list[PartitionResult]:
+    ledger = session.stores.ledger
+    partitions = [p for p in ledger.partitions(account.id) if p.records]
+    tell(
+        RunStarted(
+            request.run_id,
+            request.source,
+            account.title,
+            tuple(Partition(key=p.key, name=p.name, kind=p.kind) for p in partitions),
+        )
+    )
+    total = sum(state.records or 0 for state in partitions)
+    done = 0
+
+    def passed(records: int) -> None:
+        nonlocal done
+        done += records
+        tell(ItemsProgressed(request.run_id, done, total))
+
+    results = []
+    for state in partitions:
+        try:
+            result = replay_partition(session.context, state, request, passed=passed)
+        except PartitionFailedError as error:
+            result = error.result
+        tell(PartitionProgressed(request.run_id, result, ended=True))
+        results.append(result)
+    if all(result.outcome is not PartitionOutcome.FAILED for result in results):
+        ledger.end_replay(account.id)
+    return results
+
+
+def replay_partition(
+    context: SyncContext,
+    state: PartitionState,
+    request: ReplayRequest,
+    *,
+    passed: Callable[[int], object] = lambda _: None,
+) -> PartitionResult:
+    """Makes the documents of a partition again.
+
+    Args:
+        context: As for a sync; its exporter needs no credentials.
+        state: The partition, as the ledger has it now.
+        request: What is replayed.
+        passed: Told how many records were gone through since it was last told.
+
+    Raises:
+        PartitionFailedError: It stopped before its end; the next replay goes on from there.
+    """
+    with patient_collector():
+        return _PartitionReplay(context, state, request, passed).run()
+
+
+@dataclass(slots=True)
+class _Left:
+    """Records whose payload cannot be read, and why the first one cannot."""
+
+    records: int = 0
+    reason: str = ""
+
+
+class _PartitionReplay:
+    """One partition, one attempt."""
+
+    def __init__(
+        self,
+        context: SyncContext,
+        state: PartitionState,
+        request: ReplayRequest,
+        passed: Callable[[int], object],
+    ) -> None:
+        self._context = context
+        self._state = state
+        self._request = request
+        self._passed = passed
+        self._result = PartitionResult(key=state.key, name=state.name, kind=state.kind)
+        self._unread = _Left()
+        self._what = fingerprint(orjson.dumps([request.what, self._making()]))
+        self._keeper = Keeper(
+            context.stores,
+            connection_id=context.connection_id,
+            partition=state,
+            custom=context.custom,
+            shares_documents=context.exporter.shares_documents,
+            set_aside=context.stores.ledger.dead_letters(
+                source=context.exporter.source,
+                connection=context.connection,
+                partition=state.key,
+            ),
+            writes_all=request.everything,
+        )
+
+    def run(self) -> PartitionResult:
+        result = self._result
+        try:
+            with self._conveyor() as conveyor:
+                for page in self._pages():
+                    for batch in self._batches(page):
+                        if self._context.stop.is_set():
+                            raise WaitInterruptedError("The run was stopped.")
+                        conveyor.put(batch)
+                    self._passed(len(page))
+        except DataGettersError as error:
+            raise self._failed(error) from error
+        except Exception as error:
+            unexpected = DataGettersError(
+                f"{self._state.name} stopped unexpectedly: {type(error).__name__}: {error}",
+                hint="That should not happen: please report it.",
+            )
+            raise self._failed(unexpected) from error
+        self._finish(PartitionOutcome.COMPLETED)
+        if messages := self._messages():
+            result.outcome, result.message = PartitionOutcome.ATTENTION, " ".join(messages)
+        elif result.counts.failed:
+            result.outcome = PartitionOutcome.ATTENTION
+        return result
+
+    def _making(self) -> list[Any]:
+        """What decides how documents are made: with another, nothing of before counts as done."""
+        settings = self._context.stores.settings
+        model = self._context.stores.embeddings
+        return [
+            self._context.exporter.transform_version,
+            settings.document_characters,
+            settings.chunk_characters,
+            settings.chunk_overlap,
+            model.identity if model is not None else None,
+        ]
+
+    def _conveyor(self) -> Conveyor:
+        context = self._context
+        shared = SharedDocuments.of(context.exporter, context.stores, context.connection_id)
+        transformer = Transformer(
+            exporter=context.exporter,
+            partition=Partition(key=self._state.key, name=self._state.name, kind=self._state.kind),
+            connection=context.connection,
+            connection_id=context.connection_id,
+            partition_id=self._state.id,
+            generation=self._state.generation,
+            run_id=context.run_id,
+            store_name=context.store_name,
+            stores=context.stores,
+            options=context.options,
+            custom=context.custom,
+            maker=context.maker,
+            keeper=self._keeper,
+        )
+        writer = Writer(
+            context.stores,
+            transformer,
+            connection_id=context.connection_id,
+            lease=context.lease,
+            counts=self._result.counts,
+            max_refused=context.options.max_consecutive_failures,
+            shared=shared,
+        )
+        return Conveyor(transformer, writer)
+
+    def _pages(self) -> Iterator[list[KnownRecord]]:
+        """The partition's records, from where a replay of the same was stopped."""
+        before = self._state.replayed or {}
+        resumes = before.get("what") == self._what and not self._request.restart
+        after = int(before.get("record", 0)) if resumes else 0
+        seen = 0
+        for page in self._context.stores.ledger.records_of(self._state.id, after=after):
+            seen += len(page)
+            yield page
+        self._passed((self._state.records or 0) - seen)  # what was done before
+
+    def _batches(self, page: Sequence[KnownRecord]) -> Iterator[ChangeBatch]:
+        """The payloads of a page that are wanted, in batches bounded by count and bytes."""
+        wanted = {record.raw_ref: record for record in page if self._is_wanted(record)}
+        items: dict[str, EncodedUpsert] = {}
+        batch = ChangeBatch()
+        for item in self._read({ref: r for ref, r in wanted.items() if ref is not None}):
+            items[item.record.key] = item
+            batch.items.append(item)
+            batch.size += len(item.payload)
+            if len(batch.items) >= _BATCH_RECORDS or batch.size >= _BATCH_BYTES:
+                yield batch
+                batch = ChangeBatch()
+        batch.replayed = {"what": self._what, "record": page[-1].id}
+        yield batch
+
+    def _is_wanted(self, record: KnownRecord) -> bool:
+        if record.raw_ref is None:
+            return False
+        request = self._request
+        if request.entity is not None and record.key.partition(":")[0] != request.entity:
+            return False
+        return request.since is None or Ref.parse(record.raw_ref).day >= request.since
+
+    def _read(self, records: dict[str, KnownRecord]) -> Iterator[EncodedUpsert]:
+        """The payloads of records; those in files that are damaged are left out and counted."""
+        raw = self._context.stores.raw
+        version = self._context.exporter.transform_version
+
+        def unread(refs: Sequence[str], damage: StoreCorruptError) -> None:
+            self._unread.records += len(refs)
+            self._unread.reason = self._unread.reason or damage.sentence()
+
+        for landed in raw.read_many(records, on_damage=unread):
+            known = records[landed.ref]
+            told = known.version.partition("|")[2] if known.version else landed.row.version
+            yield EncodedUpsert(
+                record=replace(record_of(landed.row), parent=known.parent, version=told),
+                payload=landed.row.payload,
+                payload_hash=payload_hash(landed.row.payload, version),
+                partial=False,
+                raw_ref=landed.ref,
+            )
+
+    def _messages(self) -> list[str]:
+        messages = []
+        if self._unread.records:
+            messages.append(
+                f"{self._unread.records} items stay as they are, because their payload cannot be "
+                f"read. {self._unread.reason} See `data-getters raw verify`."
+            )
+        if closed := len(self._keeper.closed):
+            messages.append(
+                f"{closed} items have documents of which is not known who may read them: nobody "
+                "may, until a sync with --rescan fetches these items again."
+            )
+        return messages
+
+    def _failed(self, error: DataGettersError) -> PartitionFailedError:
+        failed = PartitionFailedError(self._result, error)
+        self._result.message = failed.sentence()
+        self._result.error = type(error).__name__
+        self._finish(PartitionOutcome.FAILED)
+        return failed
+
+    def _finish(self, outcome: PartitionOutcome) -> None:
+        self._result.outcome = outcome
+        self._result.ended = True
+        self._result.seconds = monotonic() - self._result.started

@@ -1,0 +1,64 @@
+"""`data-getters extract`, `transform`, `jobs`, `replay` and `raw`, as a person runs them."""
+
+import json
+import signal
+import time
+from contextlib import closing
+
+import pytest
+from command_line import CommandLine
+
+from stores.ledger.job_types import JobFilter, QueueDepth
+from stores.ledger.ledger import Ledger
+
+pytestmark = pytest.mark.prefect
+
+CHOSEN = ("slack", "--kinds", "public")
+
+
+def test_extract_and_transform_bring_what_can_be_found_and_replayed(fresh: CommandLine) -> None:
+    assert fresh.json("extract", *CHOSEN)["counts"]["new"] > 20
+    waiting = fresh.json("status")["queue"]
+    assert waiting["ready"] > 0
+
+    done = worked_until_stopped(fresh)
+    assert done["done"] == waiting["ready"]
+    assert done["counts"]["new"] > 20
+    found = fresh.json("search", "release", "--limit", "10")
+    assert found
+    assert fresh.json("jobs", "list") == []
+
+    replayed = fresh.json("replay", "--source", "slack", "--all")
+    assert replayed["counts"]["changed"] == done["counts"]["new"]
+    assert fresh.json("search", "release", "--limit", "10") == found
+    assert fresh.json("raw", "verify")["damaged"] == []
+
+    refused = fresh.run("sync", *CHOSEN)
+    assert refused.code == 64
+    assert "kept up to date by extractions" in refused.complaint()
+    [ended] = fresh.json("extract", "end", "slack")
+    assert ended["partitions"] > 1
+
+
+def worked_until_stopped(line: CommandLine) -> dict[str, object]:
+    """A worker that waits for more, and is asked to stop once everything is done."""
+    worker = line.start("transform", "--keep-running", "--json")
+    try:
+        for _ in range(240):
+            time.sleep(0.5)
+            if depth(line).open == 0:
+                break
+        worker.send_signal(signal.SIGTERM)
+        out, err = worker.communicate(timeout=60)
+    finally:
+        worker.kill()
+    assert worker.returncode == 0, err
+    told: dict[str, object] = json.loads(out)
+    assert told["stopped"] is True
+    assert depth(line).claimed == 0
+    return told
+
+
+def depth(line: CommandLine) -> QueueDepth:
+    with closing(Ledger.open(line.folder / "store.db")) as ledger:
+        return ledger.jobs.depth(JobFilter())
