@@ -9,7 +9,14 @@ from http.client import IncompleteRead
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
-from urllib.request import BaseHandler, HTTPSHandler, ProxyHandler, Request, build_opener
+from urllib.request import (
+    BaseHandler,
+    HTTPSHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+    build_opener,
+)
 
 from documents.errors import ConfigurationError
 from exporters.caller import ApiCaller
@@ -351,14 +358,19 @@ def _bounded_web_client(settings: SlackSettings) -> "type[WebClient]":
     from slack_sdk import WebClient  # noqa: PLC0415 (0.1 s, and an optional extra)
 
     class BoundedWebClient(WebClient):
-        def _perform_urllib_http_request_internal(self, url: str, req: Request) -> dict[str, Any]:
-            if not url.startswith(("https://", "http://")):
-                raise ConfigurationError(f"{url} is no address of Slack's Web API.")
+        @cached_property
+        def _opener(self) -> OpenerDirector:
+            """Made once: a new one for each call would take as long as the rest of the call."""
             handlers: list[BaseHandler] = [HTTPSHandler(context=self.ssl)]
             if self.proxy:
                 handlers.append(ProxyHandler({"http": self.proxy, "https": self.proxy}))
+            return build_opener(*handlers)
+
+        def _perform_urllib_http_request_internal(self, url: str, req: Request) -> dict[str, Any]:
+            if not url.startswith(("https://", "http://")):
+                raise ConfigurationError(f"{url} is no address of Slack's Web API.")
             deadline = time.monotonic() + settings.answer_timeout
-            with build_opener(*handlers).open(req, timeout=self.timeout) as answer:
+            with self._opener.open(req, timeout=self.timeout) as answer:
                 body = bytearray()
                 while piece := answer.read1(_PIECE_BYTES):
                     body += piece
