@@ -6,6 +6,7 @@ request log, the faults, the callbacks between requests and the control endpoint
 """
 
 import asyncio
+import gc
 import signal
 import threading
 import time
@@ -199,6 +200,9 @@ class SandboxServer(ABC):
         interrupted = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: interrupted.set())
+        # A company is some hundred thousand objects that stay: the collector need not look at them.
+        gc.collect()
+        gc.freeze()
         with self:
             if write_url is not None:
                 # Renamed into place, so that who waits for the file never reads half of it.

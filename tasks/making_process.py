@@ -24,6 +24,7 @@ from documents.registry import document_types
 from exporters.errors import InvalidDataError
 from exporters.registry import SourceManifest
 from tasks.batches import EncodedUpsert
+from tasks.garbage import patient_collector
 from tasks.making import LocalMaker, Made, Recipe, made_here
 from tasks.pipes import PackedRecord, ends_of, own_ends, packed, receive, send, started, unpacked
 
@@ -255,9 +256,10 @@ def main() -> None:
         # What comes in was packed by the process that started this one.
         recipe = pickle.loads(receive(orders)).recipe()  # noqa: S301
         send(answers, _READY)
-        while True:
-            records = map(unpacked, pickle.loads(receive(orders)))  # noqa: S301
-            send(answers, _answer([made_here(recipe, record) for record in records]))
+        with patient_collector():
+            while True:
+                records = map(unpacked, pickle.loads(receive(orders)))  # noqa: S301
+                send(answers, _answer([made_here(recipe, record) for record in records]))
 
 
 if __name__ == "__main__":
