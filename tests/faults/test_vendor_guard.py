@@ -41,7 +41,11 @@ def test_a_source_that_loses_its_answers_loses_us_no_document(
     operation = "*" if answers == "all" else play.stage.contents
     scene.sandbox.faults.add(Fault("cut_listing", operation, fraction=share, times=None))
     ended = scene.run(fresh=fresh)
-    assert records(play.states[0]) & records(play.states[1]) <= records(scene.state())
+    lost = (records(play.states[0]) & records(play.states[1])) - records(scene.state())
+    if share:
+        # Asked for by itself, such an item is answered with a listing that is cut too: its word.
+        lost = {key for key in lost if key.partition(":")[0] not in play.stage.asked_by_listing}
+    assert not lost
     for said in ended.complaints:
         assert_is_clear(said)
     calm(scene.sandbox)

@@ -97,6 +97,9 @@ class Stage(ABC, Generic[Company, Sandbox]):
     contents: ClassVar[str]
     """The operation that lists what is in a part."""
 
+    asked_by_listing: ClassVar[frozenset[str]] = frozenset()
+    """Entities of which a single item is asked for by a listing too: a day of a chat."""
+
     lost_page: ClassVar[Fault]
     """The vendor does not know the page any more with which a listing goes on."""
 

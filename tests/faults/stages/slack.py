@@ -52,6 +52,7 @@ class SlackStage(Stage[Workspace, SlackSandbox]):
     files = frozenset({"/files-pri/*"})
     finest: ClassVar[Mapping[str, Any]] = {"page_size": 9, "list_page_size": 12}
     contents = "conversations.history"
+    asked_by_listing = frozenset({"day"})
     refused = _says("token_expired")
     unscoped = _says("missing_scope", "conversations.history")
     lost_page = replace(_says("invalid_cursor", "conversations.history"), skip=1, times=1)
