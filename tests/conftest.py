@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from effort import FULL
 from servers.prefect import PrefectServer, PrefectUnavailable, running_prefect
+
+_SERVERS = {"elasticsearch": "elasticsearch", "stores/queue/": "rabbitmq"}
+"""By a part of the test file's path."""
 
 # A test that needs a Prefect server asks for one; none is started unasked.
 os.environ["PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"] = "false"
@@ -20,24 +24,37 @@ for _name in [*os.environ]:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Lets one worker of pytest-xdist run all tests of the Prefect server.
+    """Lets one worker of pytest-xdist run all tests of a server that takes long to start.
 
     Told by the file, because the groups of pytest-xdist 3.8 have no effect with pytest 9.2: they
     are handed on in an attribute of items that is no more.
     """
     from xdist.scheduler import LoadGroupScheduling  # noqa: PLC0415 (only where it is used)
 
-    class OneWorkerForPrefect(LoadGroupScheduling):
+    class OneWorkerForEachServer(LoadGroupScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            file = config.rootpath / nodeid.partition("::")[0]
-            return "prefect" if _uses_prefect(file) else nodeid
+            file = nodeid.partition("::")[0]
+            return _server_of(config.rootpath / file, file) or nodeid
 
-    return OneWorkerForPrefect(config, log)
+    return OneWorkerForEachServer(config, log)
 
 
 @cache
-def _uses_prefect(file: Path) -> bool:
-    return "pytest.mark.prefect" in file.read_text("utf-8")
+def _server_of(file: Path, name: str) -> str:
+    """The server that the tests of a file start, where that takes long."""
+    if "pytest.mark.prefect" in file.read_text("utf-8"):
+        return "prefect"
+    return next((server for part, server in _SERVERS.items() if part in name), "")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves to `make faults` what only that does."""
+    if FULL:
+        return
+    left = [item for item in items if item.get_closest_marker("full")]
+    if left:
+        items[:] = [item for item in items if not item.get_closest_marker("full")]
+        config.hook.pytest_deselected(items=left)
 
 
 @pytest.fixture(scope="session")

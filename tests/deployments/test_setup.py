@@ -83,6 +83,8 @@ def test_a_deployment_whose_credentials_nobody_saved_waits_and_says_so(
     assert client.read_deployment_by_name(name).paused
 
 
+@pytest.mark.full
+@pytest.mark.faults
 def test_the_weekly_schedule_makes_runs_that_rescan(client: SyncPrefectClient) -> None:
     only_weekly(client)
     rescan = client.read_deployment_by_name(RESCAN)
@@ -134,6 +136,8 @@ def test_pauses_and_schedules_made_by_hand_survive(
     client.delete_deployment_schedule(deployment.id, by_hand.id)
 
 
+@pytest.mark.full
+@pytest.mark.faults
 def test_prefects_own_deploy_keeps_a_paused_schedule(
     server: PrefectServer, client: SyncPrefectClient
 ) -> None:

@@ -48,7 +48,7 @@ class TestThreeFiles(KillAndResume):
             yield rehearsal
 
 
-@pytest.mark.skipif(not FULL, reason="a process more for each of many runs: make faults")
+@pytest.mark.full
 class TestMadeApart(KillAndResume):
     """Documents are made in a process of their own, which ends with the one that was killed."""
 
@@ -63,7 +63,7 @@ class TestMadeApart(KillAndResume):
             yield rehearsal
 
 
-@pytest.mark.skipif(not FULL, reason="a server takes long to begin with: make faults")
+@pytest.mark.full
 @pytest.mark.xdist_group("elasticsearch")
 class TestElasticsearch(KillAndResume):
     """Documents and vectors are on a server; the others lie in one file."""

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from contract_kill_and_resume import Rehearsal
-from effort import FULL
 
 pytest.importorskip("elasticsearch", reason="the Elasticsearch client is not installed")
 
@@ -28,7 +27,7 @@ from tasks.pipeline import PartitionFailedError
 
 pytestmark = [
     pytest.mark.faults,
-    pytest.mark.skipif(not FULL, reason="a server takes long to begin with: make faults"),
+    pytest.mark.full,
     pytest.mark.xdist_group("elasticsearch"),
 ]
 

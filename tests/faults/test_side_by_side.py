@@ -212,7 +212,7 @@ def documents(folder: Path) -> Any:
 
 
 @pytest.mark.prefect
-@pytest.mark.skipif(not FULL, reason="six runs of the command for each source: make faults")
+@pytest.mark.full
 @pytest.mark.parametrize("name", sorted(STAGES))
 @pytest.mark.parametrize("stopped_by", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_a_command_that_is_stopped_in_its_middle_and_one_beside_it(

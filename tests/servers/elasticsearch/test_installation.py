@@ -99,7 +99,8 @@ def test_a_release_that_is_not_pinned_is_refused(tmp_path: Path) -> None:
         install(tmp_path, version="7.0.0")
 
 
-@pytest.mark.slow
+@pytest.mark.full
+@pytest.mark.faults
 def test_a_second_installation_downloads_nothing(
     monkeypatch: pytest.MonkeyPatch, elasticsearch_installation: Installation
 ) -> None:
@@ -107,7 +108,8 @@ def test_a_second_installation_downloads_nothing(
     assert install(version=elasticsearch_installation.version) == elasticsearch_installation
 
 
-@pytest.mark.slow
+@pytest.mark.full
+@pytest.mark.faults
 def test_a_server_that_cannot_start_says_why(elasticsearch_installation: Installation) -> None:
     settings: dict[str, Setting] = {"no.such.setting": 1}
     server = ElasticsearchServer(elasticsearch_installation, settings=settings)
@@ -117,7 +119,8 @@ def test_a_server_that_cannot_start_says_why(elasticsearch_installation: Install
     assert not server.directory.exists()
 
 
-@pytest.mark.slow
+@pytest.mark.full
+@pytest.mark.faults
 def test_a_server_does_not_outlive_its_tests(elasticsearch_installation: Installation) -> None:
     del elasticsearch_installation  # only so that the child need not install
     tests = Path(__file__).parents[2]

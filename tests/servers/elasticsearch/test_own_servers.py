@@ -16,7 +16,7 @@ from servers.elasticsearch.server import ElasticsearchServer, Installation, Sett
 
 __all__ = ["elasticsearch_installation"]
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.full, pytest.mark.faults]
 
 TEXT = "deploy rollback invoice release meeting pipeline customer outage"
 
