@@ -236,6 +236,7 @@ class JiraClient:
             last = epoch_ms((page.issues[-1].get("fields") or {}).get("updated"))
             if last is not None and last // 1000 * 1000 > (since or 0):
                 since, token = last // 1000 * 1000, None
+                tokens = PageTokens(SERVICE, "a search")
 
     def issues(self, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Several issues, whole, with one call; those that are gone are left out.

@@ -191,7 +191,7 @@ class MembershipBook:
             names = own | {name for name in reached if name.startswith(_USER)}
             if reached - own:
                 domains = {domain(found) for name in names if (found := _domain_of(name))}
-                start = names | domains
+                start = names | domains | {PUBLIC}
                 reached = self._reached(connection, start) | start
                 lists, oldest = connection.execute(_REACHED_LISTS, {"own": list(start)}).one()
                 return Person(
@@ -203,7 +203,8 @@ class MembershipBook:
                     as_of=_time(oldest),
                 )
             left = connection.scalar(_EVER_LISTED, {"own": list(own)}) is not None
-            allowed = {PUBLIC}
+            # A list that names everybody: what Jira lets anyone browse.
+            allowed = {PUBLIC} | self._reached(connection, {PUBLIC})
             if not left:
                 allowed |= own
                 for mail_domain in {found for name in own if (found := _domain_of(name))}:

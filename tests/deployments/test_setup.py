@@ -64,23 +64,21 @@ def test_the_deployments_are_as_the_file_has_them(client: SyncPrefectClient) -> 
     assert set(active(client)) == {"half-hourly", "weekly"}
 
 
-@pytest.mark.parametrize(
-    ("name", "blocks"),
-    [
-        ("gmail-sync/gmail", "the credentials block 'gmail'"),
-        ("jira-sync/jira", "the credentials block 'jira'"),
-        ("multi-source-sync/all-sources", "'gmail', 'jira'"),
-    ],
-)
 def test_a_deployment_whose_credentials_nobody_saved_waits_and_says_so(
-    server: PrefectServer, client: SyncPrefectClient, name: str, blocks: str
+    server: PrefectServer, client: SyncPrefectClient
 ) -> None:
-    assert client.read_deployment_by_name(name).paused
-    told = module(server, "deployments.setup").stdout
-    [sentence] = [line for line in told.splitlines() if line.startswith(f"Deployment {name} wants")]
-    assert blocks in sentence
-    assert "start the deployment there if it is paused" in sentence
-    assert client.read_deployment_by_name(name).paused
+    wanted = {
+        "gmail-sync/gmail": "the credentials block 'gmail'",
+        "jira-sync/jira": "the credentials block 'jira'",
+        "multi-source-sync/all-sources": "'gmail', 'jira'",
+    }
+    assert all(client.read_deployment_by_name(name).paused for name in wanted)
+    lines = module(server, "deployments.setup").stdout.splitlines()
+    for name, blocks in wanted.items():
+        [sentence] = [line for line in lines if line.startswith(f"Deployment {name} wants")]
+        assert blocks in sentence
+        assert "start the deployment there if it is paused" in sentence
+        assert client.read_deployment_by_name(name).paused
 
 
 @pytest.mark.full

@@ -21,7 +21,7 @@ from faults.rehearsals import differences, rehearsal_of
 from faults.stages import STAGES
 from faults.stages.base import NOW
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.full]
 
 HOUR, DAY = 3_600, 86_400
 

@@ -98,6 +98,7 @@ def test_of_two_runs_one_syncs_and_the_other_is_told_so(
 def locked(path: Path) -> Iterator[None]:
     """Another program writes to the file and does not end."""
     connection = apsw.Connection(str(path))
+    connection.set_busy_timeout(10_000)  # a batch may be on its way
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from contract_kill_and_resume import KillAndResume, Rehearsal, _Told
-from effort import tries
 from faults.rehearsals import rehearsal_of
 from faults.stages import STAGES
 from hostile_source import MANIFEST, HostileExporter, HostileSelection, HostileSettings
@@ -249,10 +248,11 @@ def test_all_of_it_ends_as_it_does_here(here: Rehearsal, beside: Rehearsal, tmp_
 
 
 @pytest.mark.faults
+@pytest.mark.full
 class TestKilled(KillAndResume):
     """What fetches is killed, and with it what stores."""
 
-    random_moments = tries(3, 40)
+    random_moments = 40
     test_killed_between_two_writes = None  # type: ignore[assignment]  # nothing is written here
 
     @pytest.fixture(scope="class")
