@@ -24,7 +24,7 @@ __all__ = [
     "elasticsearch_url",
 ]
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.full, pytest.mark.faults]
 
 
 @pytest.fixture

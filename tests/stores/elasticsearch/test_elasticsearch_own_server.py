@@ -59,6 +59,8 @@ def test_a_batch_larger_than_the_server_takes_is_written_but_for_the_document_th
     index.close()
 
 
+@pytest.mark.full
+@pytest.mark.faults
 def test_documents_for_which_there_is_no_room_are_all_written_in_the_end(
     server: ElasticsearchServer,
 ) -> None:
@@ -118,6 +120,8 @@ def test_a_server_that_is_killed_in_the_middle_loses_nothing_and_doubles_nothing
     store.close()
 
 
+@pytest.mark.full
+@pytest.mark.faults
 def test_quantised_vectors_find_what_exact_ones_find(server: ElasticsearchServer) -> None:
     """Both kinds of quantisation: a byte for a dimension, and from 768 dimensions on a bit."""
     for dimensions in (256, 768):
