@@ -11,7 +11,7 @@ from command_line import CommandLine
 from stores.ledger.job_types import JobFilter, QueueDepth
 from stores.ledger.ledger import Ledger
 
-pytestmark = pytest.mark.prefect
+pytestmark = [pytest.mark.prefect, pytest.mark.full, pytest.mark.faults]
 
 CHOSEN = ("slack", "--kinds", "public")
 
