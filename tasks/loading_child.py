@@ -185,7 +185,12 @@ def main() -> None:
     redact_all_logs()
     answers: Final = _Answers(pipe)
     try:
-        loading = _Loading(pickle.loads(receive(orders)), answers)  # noqa: S301
+        order = pickle.loads(receive(orders))  # noqa: S301 (by the process that started this one)
+        try:
+            loading = _Loading(order, answers)
+        except Exception as error:  # noqa: BLE001 (told to who started this, who goes on without)
+            answers.tell(redactor.text(f"{type(error).__name__}: {error}").encode())
+            return
         answers.tell(READY)
         with patient_collector():
             _serve(loading, orders)

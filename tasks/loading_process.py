@@ -11,6 +11,7 @@ is up, batches are stored here. It ends with the process that started it, at onc
 leaves it: as a sync that is killed does.
 """
 
+import logging
 import os
 import pickle
 from collections.abc import Callable
@@ -36,6 +37,8 @@ from tasks.loading_messages import (
 from tasks.making_process import FEWEST
 from tasks.pipes import ends_of, receive, send, started
 from tasks.results import Counts
+
+_log: Final = logging.getLogger(__name__)
 
 _WAITING_THERE: Final = 1
 """Batches of a partition that are on their way: handed over, and not yet in the queue there."""
@@ -71,16 +74,23 @@ class Loader:
         self._process: _Process | None = None
 
     def start(self) -> Event:
-        """Starts the process where there is none; gives what is set once it takes batches."""
+        """Starts the process where there is none; gives what is set once it takes batches.
+
+        One that never came up is not started again: it would not the next time either.
+        """
         with self._lock:
-            if self._process is None or self._process.ended.is_set():
-                self._process = _Process(self._order())
-            return self._process.up
+            process = self._process
+            if process is None or (process.ended.is_set() and process.up.is_set()):
+                process = self._process = _Process(self._order())
+            return process.up
 
     def takes(self, batch: ChangeBatch) -> bool:
         """Whether a batch is large enough for it, and it is up; it is started where it is not."""
         upserts = sum(isinstance(item, EncodedUpsert) for item in batch.items)
-        return upserts >= self._fewest and self.start().is_set()
+        if upserts < self._fewest or not self.start().is_set():
+            return False
+        # One that ended meanwhile is followed by another, which is not up yet.
+        return self._process is not None and not self._process.ended.is_set()
 
     def carrier(
         self,
@@ -253,6 +263,7 @@ class _Process:
         self._sending = Lock()
         self._carriers: dict[int, _FarCarrier] = {}
         self._tickets = 0
+        self._closing = False
         self._process = started("tasks.loading_child", os.environ)
         self._in, self._out = ends_of(self._process)
         self._reader = Thread(target=self._read, args=(order,), name="loading", daemon=True)
@@ -284,6 +295,7 @@ class _Process:
 
     def close(self) -> None:
         """Asks it to end, and sees to it."""
+        self._closing = True
         with suppress(OSError, ValueError):
             self.send(("close", 0, None))
         try:
@@ -297,20 +309,54 @@ class _Process:
                 pipe.close()
 
     def _read(self, order: LoadingOrder) -> None:
-        with suppress(OSError, EOFError, pickle.PicklingError, TypeError, AttributeError):
-            send(self._in, pickle.dumps(order, protocol=pickle.HIGHEST_PROTOCOL))
-            if receive(self._out) == READY:
-                self.up.set()
-                # JSON, for the documents it makes are made of whatever people sent.
-                while True:
-                    self._dispatch(orjson.loads(receive(self._out)))
+        error = self._heard() if self._came_up(order) else None
         self._process.kill()
         self._process.wait()
         with self._lock:
             self.ended.set()
             left = list(self._carriers.values())
         for carrier in left:
-            carrier.lost(self._gone())
+            carrier.lost(error or self._gone())
+
+    def _came_up(self, order: LoadingOrder) -> bool:
+        """Tells the process what to do; whether it can, else the log says why not."""
+        reason: object = "it ended at once"
+        try:
+            send(self._in, pickle.dumps(order, protocol=pickle.HIGHEST_PROTOCOL))
+            said = receive(self._out)
+            if said == READY:
+                self.up.set()
+                return True
+            reason = said.decode()
+        except (OSError, EOFError):
+            pass  # it says no more than that
+        except (pickle.PicklingError, TypeError, AttributeError) as error:
+            reason = error
+        if not self._closing:
+            _log.warning(
+                "The process that stores large batches did not start, so they are stored here: %s",
+                reason,
+            )
+        return False
+
+    def _heard(self) -> LoadingError | None:
+        """Hands on what the process says until it says no more; what is wrong with that, if so."""
+        try:
+            # JSON, for the documents it makes are made of whatever people sent.
+            while True:
+                self._dispatch(orjson.loads(receive(self._out)))
+        except (OSError, EOFError):
+            return None
+        except Exception as error:  # noqa: BLE001 (raised again where the partition is fetched)
+            told = "What the process that stores large batches said could not be taken"
+            _log.exception(told)
+            return LoadingError(
+                f"{told}: {type(error).__name__}: {error}",
+                hint="That should not happen: please report it with its traceback, which the log "
+                "of the run has.",
+                name=type(error).__name__,
+                retryable=False,
+            )
 
     def _dispatch(self, message: dict[str, Any]) -> None:
         with self._lock:

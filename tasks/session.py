@@ -106,7 +106,8 @@ class SyncSession:
         self.stores: Stores = open_stores()
         processing = self.manifest.processing
         custom = self.manifest.load(processing) if processing else None
-        self._loader = self._loading_process()
+        # What asks the source for nothing (a replay, a job) stores here and makes documents apart.
+        self._loader = self._loading_process() if connection is None else None
         self._maker = self._process_maker(document_class.store_name, custom)
         self.context = SyncContext(
             exporter=self.exporter,

@@ -1,5 +1,6 @@
 """A sync that stores beside the process that fetches ends as one that does not."""
 
+import contextlib
 import os
 import signal
 import time
@@ -14,7 +15,9 @@ from contract_kill_and_resume import KillAndResume, Rehearsal, _Told
 from faults.rehearsals import rehearsal_of
 from faults.stages import STAGES
 from hostile_source import MANIFEST, HostileExporter, HostileSelection, HostileSettings
+from scripted_source import SOURCE
 from watched_stores import Watch, settings_in
+from workbench import Bench
 
 from exporters.base import Partition
 from exporters.changes import Change, Checkpoint, RawRecord, Upsert
@@ -27,6 +30,7 @@ from tasks.making_process import Order
 from tasks.options import SyncOptions
 from tasks.pipeline import PartitionFailedError, apply_changes, sync_partition
 from tasks.results import PartitionResult
+from tasks.session import SyncRequest, SyncSession
 from tasks.stores import Stores, open_stores
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -43,8 +47,10 @@ def upsert(number: int, does: str = "", **payload: Any) -> Upsert:
     return Upsert(record)
 
 
-def loader_of(order: Order, context: SyncContext, *, apart: Any = "here") -> Loader:
-    """A loader that is up."""
+def loader_of(
+    order: Order, context: SyncContext, *, apart: Any = "here", starts: bool = True
+) -> Loader:
+    """A loader that is up, if it can be."""
     loader = Loader(
         lambda: LoadingOrder(
             making=order,
@@ -58,23 +64,23 @@ def loader_of(order: Order, context: SyncContext, *, apart: Any = "here") -> Loa
         ),
         fewest=FEWEST,
     )
-    assert loader.start().wait(60)
+    assert not starts or loader.start().wait(60)
     return loader
 
 
 class Hostile:
     """Stores, and a source of which one says what it says."""
 
-    def __init__(self, folder: Path, *, apart: str = "here", **options: Any) -> None:
+    def __init__(self, folder: Path, *, apart: str = "here", starts: bool = True) -> None:
         self.stores: Stores = open_stores(settings_in(folder))
         number = self.stores.ledger.connection_id("hostile", "H1", "H1")
         context = SyncContext(
             exporter=HostileExporter(), connection="H1", connection_id=number,
-            stores=self.stores, options=SyncOptions(batch_records=20, **options),
+            stores=self.stores, options=SyncOptions(batch_records=20),
             run_id="run", store_name="documents",
         )  # fmt: skip
-        order = Order(MANIFEST, HostileSelection(), HostileSettings(), 1_000)
-        self.loader = loader_of(order, context, apart=apart)
+        order = Order(MANIFEST, HostileSelection(refuses=not starts), HostileSettings(), 1_000)
+        self.loader = loader_of(order, context, apart=apart, starts=starts)
         self.context = replace(context, loader=self.loader)
 
     def apply(self, *changes: Change) -> PartitionResult:
@@ -196,11 +202,53 @@ def test_a_process_that_is_killed_fails_the_partition_and_the_next_attempt_goes_
     assert hostile.stores.index.count() == 200
 
 
+def test_one_that_cannot_start_is_told_once_and_batches_are_stored_here(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    hostile = Hostile(tmp_path, starts=False)
+    for begin in (0, 40):
+        hostile.apply(*(upsert(number, "tell") for number in range(begin, begin + 40)))
+        process = hostile.loader._process
+        assert process is not None
+        assert process.ended.wait(60)
+    hostile.close()
+    told = [record.getMessage() for record in caplog.records if "did not start" in record.msg]
+    assert [sentence.partition("here: ")[2] for sentence in told] == [
+        "RuntimeError: no exporter today"
+    ]
+    with contextlib.closing(open_stores(settings_in(tmp_path))) as stores:
+        assert stores.index.count() == 80
+
+
+def test_a_fault_in_taking_what_it_says_is_told_with_its_own_name(
+    hostile: Hostile, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(result: PartitionResult) -> None:
+        if not result.ended:
+            raise TypeError("no such column")
+
+    hostile.context = replace(hostile.context, progress=broken)
+    with pytest.raises(PartitionFailedError, match="no such column") as stopped:
+        hostile.apply(*(upsert(number) for number in range(40)))
+    assert stopped.value.result.error == "TypeError"
+    assert not stopped.value.retryable
+    assert "Traceback" in caplog.text
+
+
 def test_it_ends_with_the_process_that_started_it(hostile: Hostile) -> None:
     process = hostile.loader._process
     assert process is not None
     process._in.close()
     process._process.wait(10)
+
+
+def test_what_asks_the_source_for_nothing_makes_documents_apart(installed: Bench) -> None:
+    """A replay and a transform worker have no loading process that would do it for them."""
+    request = SyncRequest(source=SOURCE)
+    for connection, loads in ((None, True), ("R1", False)):
+        with contextlib.closing(SyncSession(request, connection=connection)) as session:
+            assert (session.context.loader is not None) is loads
+            assert (session.context.maker is None) is loads
 
 
 @dataclass(frozen=True)
