@@ -19,7 +19,7 @@ from prefect.events.schemas.events import ResourceSpecification
 
 from deployments.prefect_file import TAG
 from deployments.server import connected, run
-from tasks.sync import ATTENTION
+from tasks.recorded_run import ATTENTION
 
 SILENCE: Final = timedelta(seconds=90)
 """Three heartbeats."""

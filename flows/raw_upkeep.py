@@ -12,8 +12,8 @@ from pydantic import Field
 from documents.errors import DataGettersError
 from exporters.redaction import redact_all_logs, redactor
 from tasks.raw_upkeep import upkeep
+from tasks.recorded_run import ATTENTION
 from tasks.run_names import named
-from tasks.sync import ATTENTION
 
 
 @flow(

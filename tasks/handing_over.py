@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from documents.errors import ConfigurationError
 from stores.ledger.job_types import JobStatus
-from tasks.session import extract_lease_name, sync_lease_name
+from tasks.session import account_held, extract_lease_name
 from tasks.stores import existing_ledger
 
 
@@ -34,11 +34,9 @@ def end_extraction(source: str, connection: str | None = None) -> dict[str, int]
                 continue
             run = uuid4().hex
             with ExitStack() as held:
-                for name in (
-                    extract_lease_name(source, state.connection),
-                    sync_lease_name(source, state.connection),
-                ):
-                    held.enter_context(ledger.lease(name, run_id=run))
+                extracting = extract_lease_name(source, state.connection)
+                held.enter_context(ledger.lease(extracting, run_id=run))
+                held.enter_context(account_held(ledger, source, state.connection, run_id=run))
                 counts = ledger.jobs.counts(source=source, connection=state.connection)
                 for status in (JobStatus.READY, JobStatus.CLAIMED, JobStatus.DEAD):
                     if counts[status]:

@@ -14,16 +14,15 @@ import orjson
 
 from exporters.redaction import redact_all_logs, redactor
 from stores.ledger.leases import HeldLease
+from tasks.context import SyncContext
 from tasks.conveyor import Conveyor
 from tasks.garbage import patient_collector
 from tasks.loading_messages import READY, LoadingOrder, Opening, PackedBatch, error_message, plain
-from tasks.making import Maker
 from tasks.making_process import ProcessMaker
+from tasks.partition_work import halves
 from tasks.pipes import own_ends, receive, send
 from tasks.results import Counts
-from tasks.stores import Stores, open_stores
-from tasks.transform import Transformer
-from tasks.writer import Writer
+from tasks.stores import open_stores
 
 _Message = tuple[str, Any]
 
@@ -48,23 +47,30 @@ class _Loading:
     """What the partitions share: stores, and what makes documents."""
 
     def __init__(self, order: LoadingOrder, answers: _Answers) -> None:
-        self.order = order
         self.answers = answers
-        self.recipe = order.making.recipe()
-        self.stores: Stores = open_stores(order.stores)
-        self.maker: Maker | None = None
+        recipe = order.making.recipe()
+        self._stores = open_stores(order.stores)
+        self._maker: ProcessMaker | None = None
         if order.apart != "here":
-            self.maker = ProcessMaker(
-                order.making,
-                self.recipe,
-                seconds=order.making_seconds,
-                always=order.apart == "apart",
+            self._maker = ProcessMaker(
+                order.making, recipe, seconds=order.making_seconds, always=order.apart == "apart"
             )
+        self.context = SyncContext(
+            exporter=recipe.exporter,
+            connection=order.connection,
+            connection_id=order.connection_id,
+            stores=self._stores,
+            options=order.options,
+            run_id=order.run_id,
+            store_name=recipe.store_name,
+            custom=recipe.custom,
+            maker=self._maker,
+        )
 
     def close(self) -> None:
-        if isinstance(self.maker, ProcessMaker):
-            self.maker.close()
-        self.stores.close()
+        if self._maker is not None:
+            self._maker.close()
+        self._stores.close()
 
 
 class _Partition:
@@ -119,32 +125,19 @@ class _Partition:
         self._tell("accepted")
 
     def _conveyor(self) -> Conveyor:
-        loading, opening, order = self._loading, self._opening, self._loading.order
-        transformer = Transformer(
-            exporter=loading.recipe.exporter,
-            partition=opening.partition,
-            connection=order.connection,
-            connection_id=order.connection_id,
-            partition_id=opening.partition_id,
-            generation=opening.generation,
-            run_id=order.run_id,
-            store_name=loading.recipe.store_name,
-            stores=loading.stores,
-            options=order.options,
-            custom=loading.recipe.custom,
-            maker=loading.maker,
-            resolves_seen=opening.resolves_seen,
+        opening = self._opening
+        return Conveyor(
+            *halves(
+                replace(self._loading.context, lease=self._lease),
+                opening.partition,
+                partition_id=opening.partition_id,
+                generation=opening.generation,
+                counts=self._counts,
+                shared=None,
+                resolves_seen=opening.resolves_seen,
+                on_commit=lambda: self._tell("committed"),
+            )
         )
-        writer = Writer(
-            loading.stores,
-            transformer,
-            connection_id=order.connection_id,
-            lease=self._lease,
-            counts=self._counts,
-            max_refused=order.options.max_consecutive_failures,
-            on_commit=lambda: self._tell("committed"),
-        )
-        return Conveyor(transformer, writer)
 
     def _tell(self, kind: str) -> None:
         with self._telling:

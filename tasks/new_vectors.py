@@ -3,8 +3,9 @@
 1. Every text that the ledger's cache has no vector of is embedded and cached, page by page. Syncs
    and searches go on with the vectors there are. This is what takes long and costs money; one that
    is stopped goes on where it was, because what is cached is not embedded again.
-2. Syncs wait: the leases of all accounts are held. The documents are cut again, and all vectors are
-   written from the cache to a store beside the old one; only what changed meanwhile is embedded.
+2. Syncs and transform workers wait: all accounts are held. The documents are cut again, and all
+   vectors are written from the cache to a store beside the old one; only what changed meanwhile is
+   embedded.
 3. The new one takes the place of the old one, in one step.
 
 Where the cache cannot hold all vectors, step 1 is left out: what it pushes out would be embedded
@@ -31,7 +32,7 @@ from stores.opening import open_document_index, open_embeddings, open_vector_sto
 from stores.settings import StoreSettings, load_store_settings
 from tasks.embedding import Embedder
 from tasks.reporting import ReindexProgressed, tell
-from tasks.session import sync_lease_name
+from tasks.session import account_held
 from tasks.stores import open_ledger
 
 _DOCUMENTS_AT_ONCE: Final = 500
@@ -132,7 +133,7 @@ def build_vectors(
 
     Raises:
         ConfigurationError: No embedding model is set.
-        LeaseHeldError: A sync is running.
+        LeaseHeldError: A sync is running, or a worker does not come to its end.
         StoreError: It did not work out; the vectors of before are in use.
     """
     model = _model(settings)
@@ -146,8 +147,9 @@ def build_vectors(
             _embed_all(index, embedder, ledger, settings)
         held = stack.enter_context(ExitStack())
         for connection in ledger.connections():
-            name = sync_lease_name(connection.source, connection.connection)
-            held.enter_context(ledger.lease(name, run_id=run_id))
+            held.enter_context(
+                account_held(ledger, connection.source, connection.connection, run_id=run_id)
+            )
         index.maintain()
         total, done = index.count(), 0
         refused: dict[str, str] = {}

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import Final
 
-from documents.errors import DataGettersError
 from exporters.base import Partition
 from exporters.caller import CallUsage, track_calls
 from exporters.changes import (
@@ -55,33 +54,17 @@ from tasks.garbage import patient_collector
 from tasks.loading_messages import Opening
 from tasks.loading_process import Carrier, SwitchingCarrier
 from tasks.partition_changes import PartitionChange, apply_to_partition
+from tasks.partition_errors import failed
+from tasks.partition_work import halves
 from tasks.results import Counts, PartitionOutcome, PartitionResult
 from tasks.shared_documents import SharedDocuments
 from tasks.sweep import Sweeper
-from tasks.transform import Transformer
 from tasks.versions import is_current
-from tasks.writer import Writer
 
 _WAITING_TOGETHER: Final = 500
 """Listed items, and what follows them, that wait until their versions are looked up together."""
 
 _Waiting = Item | Listed | Checkpoint
-
-
-class PartitionFailedError(DataGettersError):
-    """A partition's sync stopped. What it committed stays; the next run goes on from there.
-
-    Attributes:
-        result: What was done until then.
-        retryable: Whether trying again may help with nothing changed by a person.
-        retry_after: Seconds to wait before, where the source says.
-    """
-
-    def __init__(self, result: PartitionResult, error: DataGettersError) -> None:
-        super().__init__(redactor.text(str(error)), hint=redactor.text(error.hint))
-        self.result = result
-        self.retryable = bool(getattr(error, "retryable", False))
-        self.retry_after: float | None = getattr(error, "retry_after", None)
 
 
 def sync_partition(
@@ -381,30 +364,14 @@ class PartitionSync:
 
     @contextmanager
     def _carrying(self, *, resolves_seen: bool = False) -> Iterator[None]:
-        context = self._context
-        transformer = Transformer(
-            exporter=context.exporter,
-            partition=self._partition,
-            connection=context.connection,
-            connection_id=context.connection_id,
+        transformer, writer = halves(
+            self._context,
+            self._partition,
             partition_id=self._state.id,
             generation=self._generation,
-            run_id=context.run_id,
-            store_name=context.store_name,
-            stores=context.stores,
-            options=context.options,
-            custom=context.custom,
-            maker=context.maker,
-            resolves_seen=resolves_seen,
-        )
-        writer = Writer(
-            context.stores,
-            transformer,
-            connection_id=context.connection_id,
-            lease=context.lease,
             counts=self._result.counts,
-            max_refused=context.options.max_consecutive_failures,
             shared=self._shared,
+            resolves_seen=resolves_seen,
             on_commit=self._report,
         )
         here = Conveyor(transformer, writer)
@@ -443,15 +410,10 @@ class PartitionSync:
         with track_calls(on_wait=self._tell_waiting, stop=stop) as self._usage:
             try:
                 yield
-            except DataGettersError as error:
-                raise self._failed(error, getattr(error, "name", "")) from error
             except Exception as error:
-                unexpected = DataGettersError(
-                    f"{self._partition.name} stopped unexpectedly: {type(error).__name__}: {error}",
-                    hint="That should not happen: please report it with its traceback, which "
-                    "the log of the run has.",
-                )
-                raise self._failed(unexpected, type(error).__name__) from error
+                stopped = failed(result, error)
+                self._finish(PartitionOutcome.FAILED)
+                raise stopped from error
             except BaseException as error:
                 result.message, result.error = "It was stopped.", type(error).__name__
                 self._finish(PartitionOutcome.FAILED)
@@ -467,13 +429,6 @@ class PartitionSync:
                 return PartitionOutcome.SKIPPED
         needs_attention = result.counts.failed or result.held_back or withheld is not None
         return PartitionOutcome.ATTENTION if needs_attention else PartitionOutcome.COMPLETED
-
-    def _failed(self, error: DataGettersError, name: str = "") -> PartitionFailedError:
-        failed = PartitionFailedError(self._result, error)
-        self._result.message = failed.sentence()
-        self._result.error = name or type(error).__name__
-        self._finish(PartitionOutcome.FAILED)
-        return failed
 
     def _tell_waiting(self, seconds: float, reason: str) -> None:
         if self._context.on_wait is not None:

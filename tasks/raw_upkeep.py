@@ -13,7 +13,7 @@ from stores.raw.store import RawStore
 from stores.raw.types import CompactionReport
 from stores.raw.upkeep import StoredFile, VerificationReport
 from stores.settings import StoreSettings, load_store_settings
-from tasks.session import sync_lease_name
+from tasks.session import account_held
 from tasks.stores import existing_ledger, open_raw
 
 _LEFTOVER_AGE: Final = timedelta(days=1)
@@ -171,8 +171,10 @@ def prune_raw(
             # A sync may be about to write a record down again with the payload it has.
             for state in ledger.connections():
                 if retention.source in {None, state.source}:
-                    name = sync_lease_name(state.source, state.connection)
-                    held.enter_context(ledger.lease(name, run_id=f"prune-{uuid4().hex}"))
+                    run = f"prune-{uuid4().hex}"
+                    held.enter_context(
+                        account_held(ledger, state.source, state.connection, run_id=run)
+                    )
         pruning = _Pruning(ledger, raw, retention)
         report = Pruned(dry_run=dry_run)
         going = pruning.going(report)

@@ -6,8 +6,9 @@ landed stays as it is. Access, containers and copies stay as they were said last
 `tasks.keeping`. A replay that was stopped goes on where it was.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date
 from time import monotonic
@@ -17,19 +18,16 @@ from uuid import uuid4
 import orjson
 from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
-from prefect.logging import get_run_logger
-from prefect.states import Cancelled, Failed
 from pydantic import BaseModel, ConfigDict, Field
 
 from documents.errors import ConfigurationError, DataGettersError
 from documents.fingerprints import fingerprint
 from exporters.base import Partition
 from exporters.limiter import WaitInterruptedError
-from exporters.redaction import redact_all_logs, redactor
+from exporters.redaction import redact_all_logs
 from stores.errors import StoreCorruptError
-from stores.ledger.errors import LeaseHeldError
 from stores.ledger.known import KnownRecord
-from stores.ledger.types import ConnectionState, PartitionState, RunState
+from stores.ledger.types import ConnectionState, PartitionState
 from stores.raw.paths import Ref
 from tasks.batches import ChangeBatch, EncodedUpsert, payload_hash
 from tasks.context import SyncContext
@@ -37,12 +35,13 @@ from tasks.conveyor import Conveyor
 from tasks.failures import record_of
 from tasks.garbage import patient_collector
 from tasks.keeping import Keeper
-from tasks.pipeline import PartitionFailedError
+from tasks.partition_errors import PartitionFailedError, failed
+from tasks.partition_work import halves
+from tasks.recorded_run import ended_badly, finish, maintain, recorded
 from tasks.reporting import (
     ItemsProgressed,
     PartitionProgressed,
     RunEnded,
-    RunFailed,
     RunStarted,
     tell,
 )
@@ -50,9 +49,9 @@ from tasks.results import PartitionOutcome, PartitionResult, SyncResult
 from tasks.session import SyncRequest, SyncSession
 from tasks.shared_documents import SharedDocuments
 from tasks.stores import existing_ledger
-from tasks.sync import RUN_STATES, end_state, table_rows
-from tasks.transform import Transformer
-from tasks.writer import Writer
+from tasks.sync import end_state, table_rows
+
+_log: Final = logging.getLogger(__name__)
 
 _BATCH_BYTES: Final = 4_000_000
 _BATCH_RECORDS: Final = 500
@@ -94,17 +93,10 @@ def run_replay(request: ReplayRequest) -> State[Any]:
         The state in which the flow run ends, as after a sync.
     """
     redact_all_logs()
-    logger = get_run_logger()
     try:
         result = replay_source(request)
     except DataGettersError as error:
-        sentence = redactor.text(error.sentence())
-        tell(RunFailed(request.run_id, error))
-        if isinstance(error, LeaseHeldError):
-            logger.warning(sentence)
-            return Cancelled(message=sentence)
-        logger.error(sentence)
-        return Failed(message=sentence)
+        return ended_badly(request.run_id, error)
     create_table_artifact(
         table=table_rows(result),
         key=f"replay-{request.source}",
@@ -129,9 +121,12 @@ def replay_source(request: ReplayRequest) -> SyncResult:
             SyncRequest(source=request.source, run_id=f"{request.run_id}-{account.id}"),
             connection=account.connection,
         )
-        with closing(session), session.leased(), _recorded(session) as counted:
-            counted.extend(_replay_account(session, request, account))
-            results += counted
+        with closing(session), session.leased(), recorded(session):
+            replayed = _replay_account(session, request, account)
+            finish(session, replayed, end_state(replayed), note="Replay. ")
+            if replayed.counts.written:
+                maintain(session)
+        results += replayed.partitions
     return SyncResult(
         run_id=request.run_id,
         source=request.source,
@@ -168,45 +163,10 @@ def _accounts(request: ReplayRequest) -> list[ConnectionState]:
     return found
 
 
-@contextmanager
-def _recorded(session: SyncSession) -> "Iterator[list[PartitionResult]]":
-    """The results of a run, with its row in the ledger."""
-    ledger, run_id = session.stores.ledger, session.request.run_id
-    results: list[PartitionResult] = []
-    ledger.mark_interrupted(session.context.connection_id)
-    ledger.start_run(run_id, session.context.connection_id)
-    try:
-        yield results
-    except BaseException as error:
-        session.context.stop.set()
-        failed = isinstance(error, Exception)
-        ledger.finish_run(
-            run_id,
-            RunState.FAILED if failed else RunState.CANCELLED,
-            message=redactor.text(str(error)) if failed else "Stopped before its end.",
-        )
-        raise
-    result = SyncResult(
-        run_id=run_id,
-        source=session.request.source,
-        connection=session.connection,
-        partitions=results,
-        seconds=0,
-    )
-    state = end_state(result)
-    ledger.finish_run(
-        run_id,
-        RUN_STATES[state.name or ""],
-        counts=result.counts.as_dict(),
-        message=f"Replay. {state.message}",
-    )
-    if result.counts.written:
-        session.stores.maintain()
-
-
 def _replay_account(
     session: SyncSession, request: ReplayRequest, account: ConnectionState
-) -> list[PartitionResult]:
+) -> SyncResult:
+    started = monotonic()
     ledger = session.stores.ledger
     partitions = [p for p in ledger.partitions(account.id) if p.records]
     tell(
@@ -231,11 +191,19 @@ def _replay_account(
             result = replay_partition(session.context, state, request, passed=passed)
         except PartitionFailedError as error:
             result = error.result
+            if not isinstance(error.__cause__, DataGettersError):
+                _log.error("%s", result.message, exc_info=error.__cause__)
         tell(PartitionProgressed(request.run_id, result, ended=True))
         results.append(result)
     if all(result.outcome is not PartitionOutcome.FAILED for result in results):
         ledger.end_replay(account.id)
-    return results
+    return SyncResult(
+        run_id=session.request.run_id,
+        source=request.source,
+        connection=session.connection,
+        partitions=results,
+        seconds=monotonic() - started,
+    )
 
 
 def replay_partition(
@@ -309,14 +277,10 @@ class _PartitionReplay:
                             raise WaitInterruptedError("The run was stopped.")
                         conveyor.put(batch)
                     self._passed(len(page))
-        except DataGettersError as error:
-            raise self._failed(error) from error
         except Exception as error:
-            unexpected = DataGettersError(
-                f"{self._state.name} stopped unexpectedly: {type(error).__name__}: {error}",
-                hint="That should not happen: please report it.",
-            )
-            raise self._failed(unexpected) from error
+            stopped = failed(result, error)
+            self._finish(PartitionOutcome.FAILED)
+            raise stopped from error
         self._finish(PartitionOutcome.COMPLETED)
         if messages := self._messages():
             result.outcome, result.message = PartitionOutcome.ATTENTION, " ".join(messages)
@@ -337,33 +301,18 @@ class _PartitionReplay:
         ]
 
     def _conveyor(self) -> Conveyor:
-        context = self._context
-        shared = SharedDocuments.of(context.exporter, context.stores, context.connection_id)
-        transformer = Transformer(
-            exporter=context.exporter,
-            partition=Partition(key=self._state.key, name=self._state.name, kind=self._state.kind),
-            connection=context.connection,
-            connection_id=context.connection_id,
-            partition_id=self._state.id,
-            generation=self._state.generation,
-            run_id=context.run_id,
-            store_name=context.store_name,
-            stores=context.stores,
-            options=context.options,
-            custom=context.custom,
-            maker=context.maker,
-            keeper=self._keeper,
+        context, state = self._context, self._state
+        return Conveyor(
+            *halves(
+                context,
+                Partition(key=state.key, name=state.name, kind=state.kind),
+                partition_id=state.id,
+                generation=state.generation,
+                counts=self._result.counts,
+                shared=SharedDocuments.of(context.exporter, context.stores, context.connection_id),
+                keeper=self._keeper,
+            )
         )
-        writer = Writer(
-            context.stores,
-            transformer,
-            connection_id=context.connection_id,
-            lease=context.lease,
-            counts=self._result.counts,
-            max_refused=context.options.max_consecutive_failures,
-            shared=shared,
-        )
-        return Conveyor(transformer, writer)
 
     def _pages(self) -> Iterator[list[KnownRecord]]:
         """The partition's records, from where a replay of the same was stopped."""
@@ -432,13 +381,6 @@ class _PartitionReplay:
                 "may, until a sync with --rescan fetches these items again."
             )
         return messages
-
-    def _failed(self, error: DataGettersError) -> PartitionFailedError:
-        failed = PartitionFailedError(self._result, error)
-        self._result.message = failed.sentence()
-        self._result.error = type(error).__name__
-        self._finish(PartitionOutcome.FAILED)
-        return failed
 
     def _finish(self, outcome: PartitionOutcome) -> None:
         self._result.outcome = outcome

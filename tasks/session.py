@@ -21,6 +21,8 @@ from exporters.base import BaseExporter, Partition
 from exporters.limiter import WaitInterruptedError
 from exporters.registry import SourceManifest, source
 from exporters.settings import load_settings
+from stores.ledger.leases import Lease
+from stores.ledger.ledger import Ledger
 from tasks.batches import Processing
 from tasks.context import SyncContext
 from tasks.credentials import find_credentials
@@ -189,8 +191,9 @@ class SyncSession:
         Raises:
             LeaseHeldError: Another run is syncing the connection.
         """
-        with self.stores.ledger.lease(self.lease_name, run_id=self.request.run_id) as lease:
-            self._wait_for_workers()
+        with account_held(
+            self.stores.ledger, self.request.source, self.connection, run_id=self.request.run_id
+        ) as lease:
             self.context = replace(self.context, lease=lease)
             yield
 
@@ -222,19 +225,6 @@ class SyncSession:
                     raise holder
             yield replace(self.context, lease=lease)
 
-    def _wait_for_workers(self) -> None:
-        """Lets workers finish the jobs of this connection that they have begun.
-
-        Raises:
-            LeaseHeldError: One does not come to its end.
-        """
-        prefix = worker_lease_prefix(self.request.source, self.connection)
-        deadline = monotonic() + _WORKER_PATIENCE
-        while held := self.stores.ledger.holders(prefix):
-            if monotonic() > deadline:
-                raise held[0]
-            sleep(_GLANCE)
-
     def close(self) -> None:
         """Gives everything back."""
         if self._loader is not None:
@@ -243,6 +233,24 @@ class SyncSession:
             self._maker.close()
         self.exporter.close()
         self.stores.close()
+
+
+@contextmanager
+def account_held(ledger: Ledger, source: str, connection: str, *, run_id: str) -> Iterator[Lease]:
+    """Holds an account for the length of a block: no sync runs, and no worker writes.
+
+    Workers that have begun a job of it are waited for; others begin none.
+
+    Raises:
+        LeaseHeldError: A sync is running, or a worker does not come to its end.
+    """
+    with ledger.lease(sync_lease_name(source, connection), run_id=run_id) as lease:
+        deadline = monotonic() + _WORKER_PATIENCE
+        while held := ledger.holders(worker_lease_prefix(source, connection)):
+            if monotonic() > deadline:
+                raise held[0]
+            sleep(_GLANCE)
+        yield lease
 
 
 def extract_lease_name(source: str, connection: str) -> str:

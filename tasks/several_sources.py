@@ -11,9 +11,9 @@ from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 
 from tasks.chosen_sources import SourceSync
+from tasks.recorded_run import ATTENTION
 from tasks.reporting import Event, RunEnded, RunFailed, RunStarted
 from tasks.results import SyncResult
-from tasks.sync import ATTENTION
 
 PARTLY_FAILED: Final = "PartlyFailed"
 """Name of the state of a run in which some sources failed and others went through."""

@@ -16,30 +16,25 @@ from prefect.artifacts import (
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.futures import PrefectFuture, as_completed
-from prefect.logging import get_run_logger
 from prefect.runtime import flow_run, task_run
-from prefect.states import Cancelled, Completed, Failed
+from prefect.states import Completed, Failed
 from prefect.tasks import Task, exponential_backoff
 
 from documents.errors import ConfigurationError, DataGettersError
 from exporters.base import Partition
 from exporters.redaction import redact_all_logs, redactor
 from exporters.schemas import schemas_of
-from stores.errors import StoreError
-from stores.ledger.errors import LeaseHeldError
-from stores.ledger.types import RunState
 from tasks.announcing import announce
 from tasks.extraction import extract_partition
-from tasks.pipeline import PartitionFailedError, sync_partition
-from tasks.reporting import RunEnded, RunFailed, RunStarted, tell
+from tasks.partition_errors import PartitionFailedError
+from tasks.pipeline import sync_partition
+from tasks.recorded_run import ATTENTION, ended_badly, finish, maintain, recorded
+from tasks.reporting import RunEnded, RunStarted, tell
 from tasks.results import PartitionOutcome, PartitionResult, SyncResult
 from tasks.session import SyncRequest, SyncSession, end_session, session_of, skipped, unlisted
 from tasks.settings import load_task_settings
 
 _SETTINGS: Final = load_task_settings()
-
-ATTENTION: Final = "CompletedWithAttention"
-"""Name of the state of a run that went through, with items set aside or deletes held back."""
 
 
 def may_help_to_retry(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> bool:
@@ -106,57 +101,31 @@ def run_sync(request: SyncRequest) -> State[Any]:
     """
     redact_all_logs()
     request = request.model_copy(update={"flow_run_id": flow_run.id})
-    logger = get_run_logger()
     try:
-        with _recorded(request) as session:
+        with _opened(request) as session:
             result = _sync(session)
             state = end_state(result)
-            session.stores.ledger.finish_run(
-                request.run_id,
-                RUN_STATES[state.name or ""],
-                counts=result.counts.as_dict(),
-                message=state.message or "",
-            )
+            finish(session, result, state)
             if request.extracts:
                 announce(session, result)
             elif result.counts.written:
-                _maintain(session)
+                maintain(session)
     except DataGettersError as error:
-        sentence = redactor.text(error.sentence())
-        tell(RunFailed(request.run_id, error))
-        if isinstance(error, LeaseHeldError):
-            # Nothing is missing for it: the run that is going on brings the same.
-            logger.warning(sentence)
-            return Cancelled(message=sentence)
-        logger.error(sentence)
-        return Failed(message=sentence)
+        return ended_badly(request.run_id, error)
     tell(RunEnded(result))
     return state
 
 
 @contextmanager
-def _recorded(request: SyncRequest) -> Iterator[SyncSession]:
+def _opened(request: SyncRequest) -> Iterator[SyncSession]:
     """The session of a run, with its lease and its row in the ledger."""
     try:
         session = session_of(request)
-        ledger = session.stores.ledger
         with session.extracting() if request.extracts else session.leased():
-            connection_id = session.context.connection_id
             if not request.extracts:
                 _refuse_where_extracted(session)
-            ledger.mark_interrupted(connection_id)
-            ledger.start_run(request.run_id, connection_id, flow_run_id=request.flow_run_id)
-            try:
+            with recorded(session):
                 yield session
-            except BaseException as error:
-                # Partitions run in other threads: they would go on to their end unless told.
-                session.context.stop.set()
-                ledger.finish_run(
-                    request.run_id,
-                    RunState.FAILED if isinstance(error, Exception) else RunState.CANCELLED,
-                    message=redactor.text(_reason(error)),
-                )
-                raise
     finally:
         end_session(request)
 
@@ -174,22 +143,6 @@ def _refuse_where_extracted(session: SyncSession) -> None:
             hint=f"Run `data-getters extract {name}` and `data-getters transform`; to go back to "
             f"syncs, `data-getters extract end {name}`.",
         )
-
-
-def _maintain(session: SyncSession) -> None:
-    """Upkeep of the stores. What the run did stands, whatever becomes of it."""
-    try:
-        session.stores.maintain()
-    except StoreError as error:
-        get_run_logger().warning(
-            "The stores' upkeep was put off to the next run: %s", redactor.text(error.sentence())
-        )
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, DataGettersError):
-        return error.sentence()
-    return repr(error) if isinstance(error, Exception) else "Stopped before its end."
 
 
 def _sync(session: SyncSession) -> SyncResult:
@@ -262,13 +215,6 @@ def end_state(result: SyncResult) -> State[Any]:
         return Completed(name=ATTENTION, message=f"{done}{aside} {held}".strip())
     return Completed(message=done)
 
-
-RUN_STATES: Final = {
-    "Completed": RunState.COMPLETED,
-    ATTENTION: RunState.PARTLY_FAILED,
-    "Failed": RunState.FAILED,
-}
-"""How a run ended, by the name of the state of its flow run."""
 
 _TABLE_COLUMNS: Final = ("new", "changed", "unchanged", "access_changed", "deleted", "failed")
 

@@ -21,10 +21,10 @@ from stores.ledger.ledger import Ledger
 from stores.opening import open_queue
 from stores.settings import load_store_settings
 from tasks.queue_state import QueueState, queue_state
+from tasks.recorded_run import ATTENTION
 from tasks.reporting import WorkEnded, WorkFailed, WorkProgressed, tell
 from tasks.scripts import TRANSFORM
 from tasks.stores import existing_ledger
-from tasks.sync import ATTENTION
 from tasks.worker import Worker, WorkRequest, WorkResult
 
 _KEPT: Final = timedelta(days=7)

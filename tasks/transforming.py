@@ -32,11 +32,10 @@ from tasks.context import SyncContext
 from tasks.failures import record_of
 from tasks.garbage import patient_collector
 from tasks.partition_changes import PartitionChange, apply_to_partition
+from tasks.partition_work import halves
 from tasks.results import Counts
 from tasks.scripts import TRANSFORM, Landed, Said, Script
 from tasks.shared_documents import SharedDocuments
-from tasks.transform import Transformer
-from tasks.writer import Writer
 
 _SCRIPT_ROW: Final = 0
 
@@ -92,27 +91,12 @@ class _Transformation:
             context.connection_id, place["key"], place["name"], place["kind"]
         )
         self._shared = SharedDocuments.of(context.exporter, context.stores, context.connection_id)
-        self._transformer = Transformer(
-            exporter=context.exporter,
-            partition=self._partition,
-            connection=context.connection,
-            connection_id=context.connection_id,
+        self._transformer, self._writer = halves(
+            context,
+            self._partition,
             partition_id=self._state.id,
             generation=self._state.generation,
-            run_id=context.run_id,
-            store_name=context.store_name,
-            stores=context.stores,
-            options=context.options,
-            custom=context.custom,
-            maker=context.maker,
-        )
-        self._writer = Writer(
-            context.stores,
-            self._transformer,
-            connection_id=context.connection_id,
-            lease=context.lease,
             counts=self.counts,
-            max_refused=context.options.max_consecutive_failures,
             shared=self._shared,
         )
 

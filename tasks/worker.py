@@ -244,6 +244,8 @@ class Worker:
 
     def _failed(self, job: Job, error: Exception) -> _Outcome:
         sentence = redactor.text(_sentence(error))
+        if not isinstance(error, DataGettersError):
+            _log.error("Job %d failed: %s", job.id, sentence, exc_info=error)
         hopeless = isinstance(error, ValueError)
         if hopeless:
             status = JobStatus.DEAD if self._queue.bury(job, sentence) else JobStatus.CLAIMED

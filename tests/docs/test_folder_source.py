@@ -13,7 +13,8 @@ from example_package import ROOT, child_environment, example_environment, made_f
 from servers.prefect import PrefectServer
 
 from exporters.registry import source, sources
-from tasks.pipeline import PartitionFailedError, sync_partition
+from tasks.partition_errors import PartitionFailedError
+from tasks.pipeline import sync_partition
 from tasks.results import PartitionOutcome, PartitionResult
 from tasks.session import SyncRequest, SyncSession
 from tasks.stores import open_ledger, open_searcher

@@ -92,7 +92,8 @@ def synced(opener: Any, stage_name: str, folder: Path) -> Synced:
     from faults.rehearsals import OPTIONS  # noqa: PLC0415
     from faults.stages import STAGES  # noqa: PLC0415
     from tasks.context import SyncContext  # noqa: PLC0415
-    from tasks.pipeline import PartitionFailedError, sync_partition  # noqa: PLC0415
+    from tasks.partition_errors import PartitionFailedError  # noqa: PLC0415
+    from tasks.pipeline import sync_partition  # noqa: PLC0415
     from tasks.results import PartitionResult  # noqa: PLC0415
     from tasks.stores import open_stores  # noqa: PLC0415
 

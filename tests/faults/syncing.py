@@ -7,7 +7,8 @@ from exporters.errors import ExportError
 from faults.stages.base import Stage
 from tasks.context import SyncContext
 from tasks.options import SyncOptions
-from tasks.pipeline import PartitionFailedError, sync_partition
+from tasks.partition_errors import PartitionFailedError
+from tasks.pipeline import sync_partition
 from tasks.stores import Stores
 
 

@@ -23,7 +23,7 @@ from watched_stores import Watch
 from faults.rehearsals import differences, on_a_server, rehearsal_of
 from faults.stages import STAGES
 from stores.errors import StoreError, StoreFullError, StoreReadOnlyError, StoreUnavailableError
-from tasks.pipeline import PartitionFailedError
+from tasks.partition_errors import PartitionFailedError
 
 pytestmark = [
     pytest.mark.faults,

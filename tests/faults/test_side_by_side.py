@@ -33,7 +33,7 @@ from sandbox.faults import Fault
 from stores.errors import StoreBusyError
 from stores.ledger.errors import LeaseHeldError
 from stores.sqlite import database
-from tasks.pipeline import PartitionFailedError
+from tasks.partition_errors import PartitionFailedError
 from tasks.stores import open_stores
 
 pytestmark = pytest.mark.faults

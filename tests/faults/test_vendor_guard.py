@@ -15,9 +15,10 @@ from faults.vendor.judge import assert_is_clear
 from faults.vendor.scene import Scene, Undisturbed, calm
 from sandbox.faults import Fault
 from tasks.forget import find_partition, forget_partition
+from tasks.recorded_run import ATTENTION
 from tasks.results import SyncResult
 from tasks.session import SyncRequest, SyncSession, unlisted
-from tasks.sync import ATTENTION, end_state
+from tasks.sync import end_state
 
 pytestmark = pytest.mark.faults
 

@@ -20,7 +20,7 @@ from workbench import Bench
 
 from exporters.changes import Checkpoint, Complete, Delete, DeleteReason, Failure
 from exporters.errors import InvalidDataError, PermissionDeniedError, TransientError
-from tasks.pipeline import PartitionFailedError
+from tasks.partition_errors import PartitionFailedError
 from tasks.results import PartitionOutcome
 
 WHOLE = Complete(full=True)

@@ -28,7 +28,8 @@ from tasks.loading_messages import LoadingOrder
 from tasks.loading_process import Loader
 from tasks.making_process import Order
 from tasks.options import SyncOptions
-from tasks.pipeline import PartitionFailedError, apply_changes, sync_partition
+from tasks.partition_errors import PartitionFailedError
+from tasks.pipeline import apply_changes, sync_partition
 from tasks.results import PartitionResult
 from tasks.session import SyncRequest, SyncSession
 from tasks.stores import Stores, open_stores

@@ -1,8 +1,11 @@
 """Another embedding model: beside the old vectors, resumable, and what it takes said before."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 from langchain_core.documents import Document
@@ -16,7 +19,7 @@ from stores.ledger.ledger import Ledger
 from stores.opening import open_document_index, open_search
 from stores.settings import StoreSettings
 from tasks.new_vectors import build_vectors, estimate_vectors
-from tasks.session import sync_lease_name
+from tasks.session import sync_lease_name, worker_lease_prefix
 from tasks.stores import open_ledger, open_stores
 
 NUMBER = 1_100  # three pages
@@ -217,3 +220,23 @@ def all_hashes(settings: StoreSettings) -> list[str]:
     return [
         text_hash(document.page_content) for document in open_document_index(settings).iterate()
     ]
+
+
+def test_a_worker_that_has_begun_a_job_is_waited_for(
+    settings: Callable[..., StoreSettings], ledger: Ledger
+) -> None:
+    """What it writes would be missing in vectors that were built from what was there before."""
+    begun, done = Event(), Event()
+
+    def job() -> None:
+        with ledger.lease(f"{worker_lease_prefix('slack', 'T1')}p", run_id="a worker"):
+            begun.set()
+            time.sleep(1.5)
+            done.set()
+
+    with ThreadPoolExecutor(1) as thread:
+        working = thread.submit(job)
+        assert begun.wait(10)
+        build_vectors(settings("SECOND"), ledger, "a switch")
+        assert done.is_set()
+        working.result()

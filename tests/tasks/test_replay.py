@@ -39,7 +39,8 @@ from exporters.changes import (
 )
 from tasks.context import SyncContext
 from tasks.options import SyncOptions
-from tasks.pipeline import PartitionFailedError, sync_partition
+from tasks.partition_errors import PartitionFailedError
+from tasks.pipeline import sync_partition
 from tasks.replay import ReplayRequest, replay_partition, replay_source
 from tasks.results import PartitionOutcome, PartitionResult
 from tasks.stores import Stores

@@ -13,7 +13,7 @@ from exporters.changes import Checkpoint, Failure, Upsert
 from exporters.errors import AuthenticationError, InvalidDataError
 from exporters.redaction import redact_all_logs
 from exporters.slack.exporter import SlackExporter
-from tasks.pipeline import PartitionFailedError
+from tasks.partition_errors import PartitionFailedError
 
 CANARY = "canary/7f3a9c+not-to-be-seen"
 SPELLINGS = (CANARY, quote(CANARY, safe=""), CANARY.replace("/", "\\/"))

@@ -19,7 +19,7 @@ from exporters.slack.settings import TIER_LIMITS, SlackSelection, SlackSettings
 from processing.custom.slack import add_conversation_context
 from sandbox.slack import BOT_TOKEN, Fault, SlackSandbox, Workspace
 from stores.search import HybridSearch
-from tasks.pipeline import PartitionFailedError
+from tasks.partition_errors import PartitionFailedError
 from tasks.stores import Stores
 
 NOW = datetime(2026, 9, 21, 12, tzinfo=UTC)

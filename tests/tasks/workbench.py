@@ -14,7 +14,8 @@ from stores.ledger.types import DeadLetter
 from stores.sqlite.database import EmbeddedDatabase
 from tasks.context import SyncContext
 from tasks.options import SyncOptions
-from tasks.pipeline import PartitionFailedError, sync_partition
+from tasks.partition_errors import PartitionFailedError
+from tasks.pipeline import sync_partition
 from tasks.results import PartitionResult
 from tasks.stores import Stores
 

@@ -18,7 +18,7 @@ from exporters.google.batch import batch_request, parse_batch
 from exporters.google.credentials import GoogleCredential
 from exporters.loading import loaded
 from sandbox.gmail import Fault, GmailSandbox, Mailboxes
-from tasks.pipeline import PartitionFailedError
+from tasks.partition_errors import PartitionFailedError
 
 BOB = "bob@acme.example"
 BOBS = GmailSelection(mailboxes=[BOB])

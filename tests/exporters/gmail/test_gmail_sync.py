@@ -25,7 +25,7 @@ from sandbox.gmail import Fault, GmailSandbox, Mailboxes
 from stores.base import SearchFilter
 from stores.ledger.types import Standing
 from tasks.options import SyncOptions
-from tasks.pipeline import PartitionFailedError
+from tasks.partition_errors import PartitionFailedError
 from tasks.results import PartitionOutcome
 from tasks.stores import Stores
 

@@ -9,7 +9,7 @@ from exporters.jira.settings import JiraSelection
 from sandbox.faults import Fault
 from sandbox.jira.server import JiraSandbox
 from sandbox.jira.site import Site
-from tasks.pipeline import PartitionFailedError
+from tasks.partition_errors import PartitionFailedError
 from tasks.results import PartitionOutcome
 from tasks.stores import Stores
 

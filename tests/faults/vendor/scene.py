@@ -21,7 +21,8 @@ from faults.stages.base import Stage
 from sandbox.server import SandboxServer
 from tasks.context import SyncContext
 from tasks.options import SyncOptions
-from tasks.pipeline import PartitionFailedError, sync_partition
+from tasks.partition_errors import PartitionFailedError
+from tasks.pipeline import sync_partition
 from tasks.results import PartitionOutcome, PartitionResult
 from tasks.stores import Stores, open_stores
 

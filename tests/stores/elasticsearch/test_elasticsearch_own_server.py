@@ -22,7 +22,8 @@ from stores.elasticsearch.vector_store import ElasticsearchVectorStore
 from stores.settings import load_store_settings
 from tasks.context import SyncContext
 from tasks.options import SyncOptions
-from tasks.pipeline import PartitionFailedError, sync_partition
+from tasks.partition_errors import PartitionFailedError
+from tasks.pipeline import sync_partition
 from tasks.stores import open_stores
 from tasks.versions import NOTHING
 
