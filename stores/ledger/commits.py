@@ -13,7 +13,7 @@ from stores.ledger.landing import LandedFiles, begin_commit
 from stores.ledger.leases import HeldLease
 from stores.ledger.packing import clean_text, pack_documents, pack_hash, pack_time
 from stores.ledger.records import RecordReader
-from stores.ledger.statements import among, unindexed
+from stores.ledger.statements import among, seen_elsewhere, seen_in_place
 from stores.ledger.tables import partitions, records
 from stores.ledger.types import LedgerBatch, RecordState
 
@@ -22,24 +22,8 @@ _WITH_KEYS: Final = among(records.c.key, "keys")
 
 _DELETE: Final = delete(records).where(_OF_CONNECTION, _WITH_KEYS)
 
-# Two statements, because one that sets the partition writes the partition's index for every row.
-_SEE: Final = (
-    update(records)
-    .where(
-        _OF_CONNECTION,
-        _WITH_KEYS,
-        unindexed(records.c.partition_id) == bindparam("place"),
-        records.c.generation != bindparam("listing"),
-    )
-    .values(generation=bindparam("listing"))
-)
-_SEE_ELSEWHERE: Final = (
-    update(records)
-    .where(_OF_CONNECTION, _WITH_KEYS, unindexed(records.c.partition_id) != bindparam("place"))
-    .values(
-        partition_id=bindparam("place"), generation=bindparam("listing"), added=bindparam("listing")
-    )
-)
+_SEE: Final = seen_in_place(records)
+_SEE_ELSEWHERE: Final = seen_elsewhere(records)
 _SET_DOCUMENTS: Final = (
     update(records)
     .where(_OF_CONNECTION, records.c.key == bindparam("of_key"))

@@ -17,7 +17,7 @@ from stores.ledger.jobs import JobBook
 from stores.ledger.landing import LandedFiles, begin_commit
 from stores.ledger.leases import HeldLease
 from stores.ledger.packing import clean_text, pack_hash, pack_time
-from stores.ledger.statements import among, unindexed
+from stores.ledger.statements import among, seen_elsewhere, seen_in_place
 from stores.ledger.tables import extracted, extractions
 from stores.ledger.types import ExtractionOutcome, ExtractionStatus
 
@@ -32,24 +32,8 @@ _DELETE: Final = (
     .values(status=ExtractionStatus.DELETED, generation=bindparam("listing"), error=None)
 )
 
-# Two statements, because one that sets the partition writes the partition's index for every row.
-_SEE: Final = (
-    update(extracted)
-    .where(
-        _OF_CONNECTION,
-        _WITH_KEYS,
-        unindexed(extracted.c.partition_id) == bindparam("place"),
-        extracted.c.generation != bindparam("listing"),
-    )
-    .values(generation=bindparam("listing"))
-)
-_SEE_ELSEWHERE: Final = (
-    update(extracted)
-    .where(_OF_CONNECTION, _WITH_KEYS, unindexed(extracted.c.partition_id) != bindparam("place"))
-    .values(
-        partition_id=bindparam("place"), generation=bindparam("listing"), added=bindparam("listing")
-    )
-)
+_SEE: Final = seen_in_place(extracted)
+_SEE_ELSEWHERE: Final = seen_elsewhere(extracted)
 _SET_OUTCOME: Final = (
     update(extracted)
     .where(

@@ -15,8 +15,8 @@ from stores.ledger.extraction_types import (
     ExtractionState,
 )
 from stores.ledger.jobs import of_connections, of_partition
-from stores.ledger.packing import pack_time, unpack_time
-from stores.ledger.statements import among
+from stores.ledger.packing import unpack_time
+from stores.ledger.statements import among, part_of, seen_and_unseen
 from stores.ledger.tables import connections, extracted, extractions, partitions, raw_files
 from stores.ledger.types import ExtractionStatus, UnseenSummary
 
@@ -224,11 +224,9 @@ class ExtractionBook:
         until: datetime | None = None,
     ) -> UnseenSummary:
         """Compares a listing with what was known before it began; see `Ledger.unseen`."""
-        query = select(
-            func.count().filter(extracted.c.added < generation),
-            func.count().filter(extracted.c.generation < generation),
-            func.count().filter(extracted.c.generation >= generation),
-        ).where(*_part(partition_id, since, until), extracted.c.parent.is_(None), _KNOWN)
+        query = select(*seen_and_unseen(extracted, generation)).where(
+            *part_of(extracted, partition_id, since, until), extracted.c.parent.is_(None), _KNOWN
+        )
         with self._backend.read() as connection:
             return UnseenSummary(*connection.execute(query).one())
 
@@ -243,7 +241,7 @@ class ExtractionBook:
         """The records that a listing did not see, in pages; see `Ledger.unseen_records`."""
         return self._paged(
             [
-                *_part(partition_id, since, until),
+                *part_of(extracted, partition_id, since, until),
                 extracted.c.generation < generation,
                 extracted.c.parent.is_(None),
             ]
@@ -380,15 +378,3 @@ def _record(row: Row[Any], path: str | None) -> ExtractedRecord:
         status=ExtractionStatus(row.status),
         error=row.error,
     )
-
-
-def _part(
-    partition_id: int, since: datetime | None, until: datetime | None
-) -> list[ColumnElement[bool]]:
-    """The records of a partition, or of its part between two times; undated ones are in none."""
-    conditions: list[ColumnElement[bool]] = [extracted.c.partition_id == partition_id]
-    if since is not None:
-        conditions.append(extracted.c.occurred_at >= pack_time(since))
-    if until is not None:
-        conditions.append(extracted.c.occurred_at < pack_time(until))
-    return conditions

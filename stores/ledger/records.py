@@ -4,13 +4,12 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, select
 
 from stores.errors import StoreError
 from stores.ledger.backend import Backend
 from stores.ledger.known import KnownRecord
-from stores.ledger.packing import pack_time
-from stores.ledger.statements import among
+from stores.ledger.statements import among, part_of, seen_and_unseen
 from stores.ledger.tables import connections, partitions, raw_files, records
 from stores.ledger.types import RawFile, UnseenSummary
 
@@ -99,15 +98,11 @@ class RecordReader:
         until: datetime | None,
     ) -> UnseenSummary:
         """See `Ledger.unseen`."""
-        listed = (
-            func.count().filter(records.c.added < generation),
-            func.count().filter(records.c.generation < generation),
-            func.count().filter(records.c.generation >= generation),
+        query = select(*seen_and_unseen(records, generation)).where(
+            *part_of(records, partition_id, since, until), records.c.parent.is_(None)
         )
         with self._backend.read() as connection:
-            part = [*_part(partition_id, since, until), records.c.parent.is_(None)]
-            row = connection.execute(select(*listed).where(*part)).one()
-        return UnseenSummary(*row)
+            return UnseenSummary(*connection.execute(query).one())
 
     def pages(
         self,
@@ -122,7 +117,7 @@ class RecordReader:
 
         Records may be committed and deleted while the pages are walked through.
         """
-        conditions = _part(partition_id, since, until)
+        conditions = part_of(records, partition_id, since, until)
         if before_generation is not None:
             # What belongs to another record goes with it, and not by itself.
             conditions += [
@@ -189,15 +184,3 @@ class RecordReader:
         paths: dict[int, str] = {row.id: row.path for row in found}
         prefix = self.prefix(connection, connection_id)
         return [KnownRecord(row, prefix, paths) for row in rows]
-
-
-def _part(
-    partition_id: int, since: datetime | None, until: datetime | None
-) -> list[ColumnElement[bool]]:
-    """The records of a partition, or of its part between two times; undated ones are in none."""
-    conditions = [records.c.partition_id == partition_id]
-    if since is not None:
-        conditions.append(records.c.occurred_at >= pack_time(since))
-    if until is not None:
-        conditions.append(records.c.occurred_at < pack_time(until))
-    return conditions

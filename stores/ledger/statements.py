@@ -1,20 +1,34 @@
-"""The one thing that SQLite and PostgreSQL say differently in this package: a list as a parameter.
+"""What SQLite and PostgreSQL say differently in this package, and what two tables have in common.
 
 `column IN (?, ?, ...)` with a thousand values is a thousand parameters to render and bind. Here the
 values travel as one parameter: as JSON in SQLite, as an array in PostgreSQL.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import ARRAY, BigInteger, LargeBinary, Text, TypeDecorator, bindparam
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    LargeBinary,
+    Table,
+    Text,
+    TypeDecorator,
+    Update,
+    bindparam,
+    func,
+    update,
+)
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
+
+from stores.ledger.packing import pack_time
 
 
 class _Values(TypeDecorator[Any]):
@@ -95,3 +109,61 @@ def unindexed(column: ColumnElement[Any]) -> ColumnElement[Any]:
     list of keys: marking 20,000 records as seen took three times as long.
     """
     return column.op("+", is_comparison=False)(0)
+
+
+def seen_in_place(table: Table) -> Update:
+    """Marks rows with these `keys` as seen by a `listing` of the partition they are in (`place`).
+
+    Apart from `seen_elsewhere`, because a statement that sets the partition writes the partition's
+    index for every row.
+    """
+    columns = table.c
+    return (
+        update(table)
+        .where(
+            columns.connection_id == bindparam("of_connection"),
+            among(columns.key, "keys"),
+            unindexed(columns.partition_id) == bindparam("place"),
+            columns.generation != bindparam("listing"),
+        )
+        .values(generation=bindparam("listing"))
+    )
+
+
+def seen_elsewhere(table: Table) -> Update:
+    """The same of rows that were in another partition: they are in this one from now on."""
+    columns = table.c
+    return (
+        update(table)
+        .where(
+            columns.connection_id == bindparam("of_connection"),
+            among(columns.key, "keys"),
+            unindexed(columns.partition_id) != bindparam("place"),
+        )
+        .values(
+            partition_id=bindparam("place"),
+            generation=bindparam("listing"),
+            added=bindparam("listing"),
+        )
+    )
+
+
+def part_of(
+    table: Table, partition_id: int, since: datetime | None, until: datetime | None
+) -> list[ColumnElement[bool]]:
+    """The rows of a partition, or of its part between two times; undated ones are in none."""
+    conditions: list[ColumnElement[bool]] = [table.c.partition_id == partition_id]
+    if since is not None:
+        conditions.append(table.c.occurred_at >= pack_time(since))
+    if until is not None:
+        conditions.append(table.c.occurred_at < pack_time(until))
+    return conditions
+
+
+def seen_and_unseen(table: Table, generation: int) -> tuple[ColumnElement[int], ...]:
+    """Counts for an `UnseenSummary`: known before a listing, not seen by it, seen by it."""
+    return (
+        func.count().filter(table.c.added < generation),
+        func.count().filter(table.c.generation < generation),
+        func.count().filter(table.c.generation >= generation),
+    )

@@ -126,7 +126,6 @@ class JobQueue(ABC):
             Jobs, as soon as there are any; none if there were none for that long.
         """
 
-    @abstractmethod
     def ack(self, jobs: Sequence[Job]) -> set[int]:
         """Finishes claimed jobs: they are done.
 
@@ -134,8 +133,10 @@ class JobQueue(ABC):
             The ids of those whose claim had run out and that went to somebody else; they will be
             done once more.
         """
+        lost = self.ledger.claims.done(jobs)
+        self._settled(jobs)
+        return lost
 
-    @abstractmethod
     def retry(self, job: Job, error: str, *, delay: float | None = None) -> JobStatus:
         """Has a claimed job tried again later, or buries it after its last attempt.
 
@@ -149,22 +150,32 @@ class JobQueue(ABC):
             `READY` or `DEAD`; `CLAIMED` where the claim had run out and the job is somebody
             else's.
         """
+        if job.attempts >= self.policy.attempts:
+            return JobStatus.DEAD if self.bury(job, error) else JobStatus.CLAIMED
+        wait = self.policy.delay(job.attempts) if delay is None else delay
+        kept = self.ledger.claims.retry(job, error, wait)
+        self._settled([job])
+        return JobStatus.READY if kept else JobStatus.CLAIMED
 
-    @abstractmethod
     def bury(self, job: Job, error: str) -> bool:
         """Gives a claimed job up at once: it can never succeed. It becomes a dead letter.
 
         Returns:
             Whether the job was still the caller's.
         """
+        kept = self.ledger.claims.bury(job, error)
+        self._settled([job], dead=kept)
+        return kept
 
-    @abstractmethod
     def release(self, jobs: Sequence[Job]) -> set[int]:
         """Gives claimed jobs back that were not begun; the attempt does not count.
 
         Returns:
             The ids of those whose claim had run out.
         """
+        lost = self.ledger.claims.release(jobs)
+        self._settled(jobs)
+        return lost
 
     def extend(self, jobs: Sequence[Job], visibility: float = VISIBILITY) -> set[int]:
         """Holds claims for longer. To be called well before `visibility` is over.
@@ -234,6 +245,9 @@ class JobQueue(ABC):
         if discarded:
             self._no_longer_dead(discarded)
         return len(discarded)
+
+    def _settled(self, jobs: Sequence[Job], *, dead: bool = False) -> None:  # noqa: B027
+        """Tells the broker that claimed jobs are the claimer's no more, and whether they died."""
 
     def _no_longer_dead(self, job_ids: Sequence[int]) -> None:  # noqa: B027 (most need not care)
         """Tells the broker, where it keeps dead jobs too."""

@@ -167,11 +167,7 @@ class Broker:
             with self._connected() as session:
                 self._subscribe(session, queues, limit)
                 session.drain()
-                if session.buffer:
-                    taken = [
-                        session.buffer.popleft() for _ in range(min(limit, len(session.buffer)))
-                    ]
-                    session.held += len(taken)
+                if taken := session.take(limit):
                     return taken
                 socket = session.connection.sock
             left = deadline - time.monotonic()

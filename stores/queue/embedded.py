@@ -1,10 +1,9 @@
 """The queue that needs no broker: the ledger's own table, in SQLite or PostgreSQL."""
 
 import time
-from collections.abc import Sequence
 from typing import Final
 
-from stores.ledger.job_types import Job, JobFilter, JobStatus
+from stores.ledger.job_types import Job, JobFilter
 from stores.queue.base import EVERYTHING, VISIBILITY, JobQueue
 
 _FIRST_POLL: Final = 0.05
@@ -53,26 +52,6 @@ class LedgerQueue(JobQueue):
                 return []
             time.sleep(min(pause, left))
             pause = min(pause * 2, _LONGEST_POLL)
-
-    def ack(self, jobs: Sequence[Job]) -> set[int]:
-        """See `JobQueue.ack`."""
-        return self.ledger.claims.done(jobs)
-
-    def retry(self, job: Job, error: str, *, delay: float | None = None) -> JobStatus:
-        """See `JobQueue.retry`."""
-        if job.attempts >= self.policy.attempts:
-            return JobStatus.DEAD if self.bury(job, error) else JobStatus.CLAIMED
-        wait = self.policy.delay(job.attempts) if delay is None else delay
-        kept = self.ledger.claims.retry(job, error, wait)
-        return JobStatus.READY if kept else JobStatus.CLAIMED
-
-    def bury(self, job: Job, error: str) -> bool:
-        """See `JobQueue.bury`."""
-        return self.ledger.claims.bury(job, error)
-
-    def release(self, jobs: Sequence[Job]) -> set[int]:
-        """See `JobQueue.release`."""
-        return self.ledger.claims.release(jobs)
 
     def close(self) -> None:
         """Nothing: the ledger is its opener's."""

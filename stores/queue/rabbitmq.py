@@ -138,41 +138,22 @@ class RabbitMQQueue(JobQueue):
                 if self.ledger.claims.dispatch_again(_SILENCE, only):
                     self.dispatch()
 
-    def ack(self, jobs: Sequence[Job]) -> set[int]:
-        """See `JobQueue.ack`."""
-        lost = self.ledger.claims.done(jobs)
-        self._broker.ack(self._deliveries_of(jobs))
-        return lost
-
-    def retry(self, job: Job, error: str, *, delay: float | None = None) -> JobStatus:
-        """See `JobQueue.retry`."""
-        if job.attempts >= self.policy.attempts:
-            return JobStatus.DEAD if self.bury(job, error) else JobStatus.CLAIMED
-        wait = self.policy.delay(job.attempts) if delay is None else delay
-        kept = self.ledger.claims.retry(job, error, wait)
-        self._broker.ack(self._deliveries_of([job]))
-        return JobStatus.READY if kept else JobStatus.CLAIMED
-
-    def bury(self, job: Job, error: str) -> bool:
-        """See `JobQueue.bury`; the message goes through the dead-letter exchange."""
-        kept = self.ledger.claims.bury(job, error)
-        deliveries = self._deliveries_of([job])
-        if kept:
-            self._broker.reject(deliveries)
-        else:
-            self._broker.ack(deliveries)
-        return kept
-
     def release(self, jobs: Sequence[Job]) -> set[int]:
-        """See `JobQueue.release`."""
-        lost = self.ledger.claims.release(jobs)
-        self._broker.ack(self._deliveries_of(jobs))
+        """See `JobQueue.release`; the broker is told of them again with the next claim."""
+        lost = super().release(jobs)
         self._dispatched_at = 0.0
         return lost
 
     def close(self) -> None:
         """See `JobQueue.close`."""
         self._broker.close()
+
+    def _settled(self, jobs: Sequence[Job], *, dead: bool = False) -> None:
+        deliveries = self._deliveries_of(jobs)
+        if dead:
+            self._broker.reject(deliveries)  # it goes through the dead-letter exchange
+        else:
+            self._broker.ack(deliveries)
 
     def _no_longer_dead(self, job_ids: Sequence[int]) -> None:
         del job_ids  # whatever is dead no more leaves the dead queue
