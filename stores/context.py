@@ -77,7 +77,7 @@ class Part:
     relation: str = "match"
 
 
-def estimated_tokens(text: str) -> int:
+def most_tokens(text: str) -> int:
     """How many tokens a text has at most, by its length; letters beyond ASCII count for more."""
     beyond = sum(not character.isascii() for character in text)
     return -(-(len(text) + 2 * beyond) // CHARACTERS_PER_TOKEN)

@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field, model_validator
 from documents.principals import PUBLIC
 from documents.registry import document_types
 from stores.base import SearchFilter
-from stores.context import Context, Part, estimated_tokens, make_context
+from stores.context import Context, Part, make_context, most_tokens
 from stores.neighbours import Neighbour, neighbours_of
 from stores.recency import Recency
 from stores.search import HybridSearch, SearchResult
@@ -90,7 +90,7 @@ class HybridRetriever(BaseRetriever):
         *,
         max_characters: int | None = None,
         max_tokens: int | None = None,
-        count_tokens: Callable[[str], int] = estimated_tokens,
+        count_tokens: Callable[[str], int] = most_tokens,
     ) -> Context:
         """What answers a question, as one text with numbered citations, to be put into a prompt.
 
@@ -128,7 +128,7 @@ class HybridRetriever(BaseRetriever):
         *,
         max_characters: int | None = None,
         max_tokens: int | None = None,
-        count_tokens: Callable[[str], int] = estimated_tokens,
+        count_tokens: Callable[[str], int] = most_tokens,
     ) -> Context:
         """Like `get_context`, in a thread: the event loop goes on."""
         return await asyncio.to_thread(

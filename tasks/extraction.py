@@ -51,6 +51,7 @@ from tasks.partition_changes import PartitionChange
 from tasks.pipeline import PartitionSync
 from tasks.results import Counts, PartitionResult
 from tasks.scripts import SCRIPT, TRANSFORM, Landed, Said, Script
+from tasks.versions import says_nothing_new
 
 _NO_TRANSFORMATION = 0
 """Extraction compares what came, whatever is made of it."""
@@ -394,15 +395,8 @@ def _without_secrets(script: bytes) -> bytes:
 
 
 def _is_unmoved(item: EncodedUpsert, known: KnownExtraction | None) -> bool:
-    """Whether a payload says nothing new: the same, an older one, or only a part."""
-    if known is None:
-        return False
-    record = known.record
-    return (
-        item.partial
-        or record.payload_hash == item.payload_hash
-        # A time to come was told by a clock that was ahead, and says nothing.
-        or item.record.fetched_at < record.fetched_at <= datetime.now(UTC)
+    return known is not None and says_nothing_new(
+        item, known.record.payload_hash, known.record.fetched_at
     )
 
 

@@ -7,7 +7,6 @@ did not, and embeds the texts that nobody embedded before.
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from threading import Event
 
 from langchain_core.documents import Document
@@ -51,7 +50,7 @@ from tasks.removal import Remover
 from tasks.results import Counts
 from tasks.shared_documents import own_copy
 from tasks.stores import Stores
-from tasks.versions import NOTHING, stored_version
+from tasks.versions import NOTHING, says_nothing_new, stored_version
 
 
 class Transformer:
@@ -333,12 +332,7 @@ class Transformer:
         """Whether a payload says nothing new: the same, an older one, or only a part."""
         if known is None or self._keeper is not None or known.payload_hash == NOTHING:
             return False
-        return (
-            item.partial
-            or known.payload_hash == item.payload_hash
-            # A time to come was told by a clock that was ahead, and says nothing.
-            or item.record.fetched_at < known.fetched_at <= datetime.now(UTC)
-        )
+        return says_nothing_new(item, known.payload_hash, known.fetched_at)
 
     def _unmoved(
         self, write: WriteBatch, item: EncodedUpsert, known: Mapping[str, KnownRecord]

@@ -1,9 +1,11 @@
-"""Whether what a listing shows is what is known already."""
+"""Whether what a listing shows, or an answer says, is what is known already."""
 
+from datetime import UTC, datetime
 from typing import Final
 
 from exporters.base import BaseExporter
 from exporters.changes import Listed
+from tasks.batches import EncodedUpsert
 from tasks.books import Known
 
 NOTHING: Final = "0" * 32
@@ -24,3 +26,19 @@ def is_current(exporter: BaseExporter, item: Listed, state: Known | None) -> boo
     if state.payload_hash == NOTHING:
         return False  # a store refused it: it is to be tried again
     return state.version is None or state.version.startswith(f"{exporter.transform_version}|")
+
+
+def says_nothing_new(item: EncodedUpsert, payload_hash: str, fetched_at: datetime) -> bool:
+    """Whether a payload tells no more than the known one: the same, an older one, or only a part.
+
+    Args:
+        item: The payload that came.
+        payload_hash: Of the known one.
+        fetched_at: When the known one was fetched.
+    """
+    return (
+        item.partial
+        or payload_hash == item.payload_hash
+        # A time to come was told by a clock that was ahead, and says nothing.
+        or item.record.fetched_at < fetched_at <= datetime.now(UTC)
+    )

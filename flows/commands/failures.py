@@ -13,6 +13,7 @@ from flows.commands.shared import (
     common_options,
     examples,
     known_source,
+    limit_option,
 )
 from flows.terminal import (
     DONE,
@@ -49,14 +50,7 @@ def command() -> None:
 
 @command.command("list", short_help="List the items, those that failed last first.")
 @click.option("--source", metavar="SOURCE", callback=known_source, help="Only of this source.")
-@click.option(
-    "--limit",
-    type=click.IntRange(1),
-    default=50,
-    show_default=True,
-    metavar="NUMBER",
-    help="How many at most.",
-)
+@limit_option(50)
 @common_options
 def list_command(source: str | None, limit: int, as_json: bool) -> int:  # fmt: skip
     """List the items that are set aside, those that failed last first. Times are in UTC."""

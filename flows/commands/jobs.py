@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from documents.errors import ConfigurationError
-from flows.commands.shared import Group, common_options, examples, known_source
+from flows.commands.shared import Group, common_options, examples, known_source, limit_option
 from flows.terminal import DONE, counted, moment, output, print_json, table
 
 if TYPE_CHECKING:
@@ -43,14 +43,7 @@ def command() -> None:
     help="In this status.",
 )
 @click.option("--source", metavar="SOURCE", callback=known_source, help="Only of this source.")
-@click.option(
-    "--limit",
-    type=click.IntRange(1),
-    default=50,
-    show_default=True,
-    metavar="NUMBER",
-    help="How many at most.",
-)
+@limit_option(50)
 @common_options
 def list_command(status: str, source: str | None, limit: int, as_json: bool) -> int:  # fmt: skip
     """List jobs, the oldest first. Times are in UTC."""

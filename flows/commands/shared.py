@@ -119,6 +119,18 @@ def common_options(function: _F) -> _F:
     )
 
 
+def limit_option(default: int) -> Callable[[_F], _F]:
+    """Adds `--limit`."""
+    return click.option(
+        "--limit",
+        type=click.IntRange(1),
+        default=default,
+        show_default=True,
+        metavar="NUMBER",
+        help="How many at most.",
+    )
+
+
 def known_source(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
     """Refuses a source that is neither installed nor synced before; for `--source` and `SOURCE`."""
     del ctx, parameter

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from store_samples import a_document
 
-from stores.context import Part, estimated_tokens, make_context
+from stores.context import Part, make_context, most_tokens
 
 
 def a_part(name: str, text: str, start: int = 0, end: int | None = None, **fields: object) -> Part:
@@ -35,7 +35,7 @@ def test_a_context_stays_within_its_budget_and_cites_every_part(
     texts: list[str], budget: int, by_tokens: bool
 ) -> None:
     parts = [a_part(str(i), text, end=min(len(text), 40)) for i, text in enumerate(texts)]
-    measure = estimated_tokens if by_tokens else len
+    measure = most_tokens if by_tokens else len
     context = make_context(parts, budget=budget, measure=measure)
     assert measure(context.text) <= budget
     assert numbers(context.text) == [citation.number for citation in context.citations]
