@@ -5,12 +5,11 @@ machines under load can be compared. Documents are made of invented words in the
 natural language (Zipf), with a container, an author and an access list each.
 
 Run:
-    python benchmarks/embedded_stores.py
-    python benchmarks/embedded_stores.py --documents 100000 --dimensions 256 --characters 1000
-    python benchmarks/embedded_stores.py --folder FOLDER            # loads once, searches each time
+    python -m benchmarks.embedded_stores
+    python -m benchmarks.embedded_stores --documents 100000 --dimensions 256 --characters 1000
+    python -m benchmarks.embedded_stores --folder FOLDER            # loads once, searches each time
 
-`hybrid, filtered` asks for messages of one source, of the second half of the time of one kind:
-what a person adds to a search.
+The searches are those of `benchmarks.search_speed`.
 """
 
 import argparse
@@ -18,130 +17,18 @@ import random
 import resource
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
-from langchain_core.documents import Document
 from rich.console import Console
 from rich.table import Table
 
-from documents.chunks import Chunk, ChunkedDocument
-from documents.fingerprints import access_hash, content_hash
-from documents.metadata import make_document
-from stores.base import SearchFilter
-from stores.embeddings import EmbeddingModel
-from stores.search import HybridSearch
+from benchmarks.made_up_documents import Corpus, RandomModel
+from benchmarks.search_speed import Clock, Searches
 from stores.sqlite.database import EmbeddedDatabase
 from stores.sqlite.document_index import SqliteDocumentIndex
 from stores.sqlite.vector_store import SqliteVectorStore
-
-GROUPS = 100
-WORDS = 60_000
-START = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-class RandomModel(EmbeddingModel):
-    """A direction for every text, drawn by lot."""
-
-    def __init__(self, dimensions: int) -> None:
-        super().__init__("random", dimensions)
-        self._random = np.random.default_rng(1)
-
-    def embed_matrix(self, texts: Sequence[str]) -> np.ndarray:
-        """Vectors (n, d)."""
-        shape = (len(texts), self.dimensions)
-        return self._random.standard_normal(shape, dtype=np.float32)
-
-
-class Corpus:
-    """Invented documents."""
-
-    def __init__(self, characters: int, model: RandomModel) -> None:
-        self._random = random.Random(1)
-        letters = "etaoinshrdlcumwfgypbvk"
-        self.words = [
-            "".join(self._random.choices(letters, k=self._random.randint(2, 11)))
-            for _ in range(WORDS)
-        ]
-        weights = [1 / (rank + 3) for rank in range(WORDS)]
-        self._pool = self._random.choices(self.words, weights, k=1_000_000)
-        self._characters = characters
-        self._model = model
-
-    def text(self) -> str:
-        """A text of the wanted length."""
-        first = self._random.randrange(len(self._pool) - self._characters)
-        return " ".join(self._pool[first : first + self._characters // 3])[: self._characters]
-
-    def document(self, number: int) -> Document:
-        """The document of a number; a new text each time."""
-        text = self.text()
-        group = min(int(self._random.expovariate(0.08)), GROUPS - 1)
-        person = number % 300
-        document = make_document(
-            source="slack",
-            connection="T01",
-            entity="thread",
-            native_id=f"C{group:04d}:1700000{number:07d}.000100",
-            external_id=f"1700000{number:07d}.000100",
-            content=text,
-            title=text[:60],
-            access=[f"group:slack:C{group}", "user:owner@example.com"],
-            url=f"https://example.slack.com/archives/C{group:04d}/p1700000{number:07d}",
-            container={"id": f"C{group:04d}", "name": f"channel-{group}", "url": None},
-            author={
-                "id": f"U{person}",
-                "name": f"Person {person}",
-                "email": f"person{person}@example.com",
-            },
-            created_at=START + timedelta(minutes=number),
-            thread_id=f"1700000{number:07d}.000100",
-            extra={
-                "message_count": 3,
-                "reply_count": 2,
-                "participants": [{"id": f"U{person}", "name": f"Person {person}", "email": None}],
-                "links": ["https://example.com/a"],
-            },
-        )
-        document.metadata |= {
-            "content_hash": content_hash(document),
-            "access_hash": access_hash(document.metadata["access"]),
-            "run_id": "0198a",
-            "ingestion_timestamp": "2026-11-20T00:00:00.000000Z",
-            "raw_ref": "slack/thread/2026-11-20/0001.parquet#17",
-        }
-        return document
-
-    def chunked(self, documents: Sequence[Document]) -> list[ChunkedDocument]:
-        """Each document with one chunk."""
-        vectors = self._model.embed_matrix([""] * len(documents))
-        return [
-            ChunkedDocument(d, [Chunk(0, 0, len(d.page_content), "", "", vector)])
-            for d, vector in zip(documents, vectors, strict=True)
-        ]
-
-    def question(self) -> str:
-        """Two frequent words and two that are not."""
-        frequent = self._random.choices(self.words[20:500], k=2)
-        return " ".join([*frequent, *self._random.choices(self.words[500:20_000], k=2)])
-
-
-class Clock:
-    """CPU seconds spent in a block, added up."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def __enter__(self) -> "Clock":
-        self._started = time.process_time()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.seconds += time.process_time() - self._started
 
 
 def parsed() -> argparse.Namespace:
@@ -181,9 +68,6 @@ class Measurement:
         self.vectors = SqliteVectorStore(self.database)
         self.vectors.bind(self.model.identity, self.model.dimensions)
         self.writing = Table("step", "rows", "CPU s", "index", "vectors", "commit", "rows / CPU s")
-        self.searching = Table("search", "reader", "answers")
-        for cost in ("p50 CPU ms", "p95 CPU ms", "p50 ms", "p95 ms"):
-            self.searching.add_column(cost)
 
     def write(self, name: str, numbers: Sequence[int], size: int) -> None:
         """Writes documents into both stores, one transaction a batch."""
@@ -220,43 +104,6 @@ class Measurement:
 
         self.step("access of 10 %", len(access), work)
 
-    def search(self, name: str, principals: frozenset[str] | None) -> None:
-        """Searches by words, by vectors and by both, on behalf of one reader."""
-        where = SearchFilter(principals=principals)
-        share = f"{name} ({self.index.count(where) / self.index.count():.1%})"
-        half = START + timedelta(minutes=self.options.documents // 2)
-        filtered = SearchFilter(sources=("slack",), entities=("thread",), created_after=half)
-        hybrid = HybridSearch(self.index, self.vectors, self.model)
-        kinds: dict[str, Callable[[str], Sequence[object]]] = {
-            "words": lambda q: self.index.search(q, limit=100, where=where),
-            "vectors": lambda q: self.vectors.search(
-                self.model.embed_question(q), limit=300, where=where
-            ),
-            "hybrid": lambda q: hybrid.search(q, as_user=principals, limit=10),
-            "hybrid, filtered": lambda q: hybrid.search(
-                q, as_user=principals, limit=10, where=filtered
-            ),
-        }
-        for kind, ask in kinds.items():
-            spent, waited, answers = [], [], 0
-            ask(self.corpus.question())  # warm
-            for _ in range(self.options.searches):
-                question = self.corpus.question()
-                started = time.perf_counter()
-                with Clock() as cpu:
-                    answers += len(ask(question))
-                waited.append(time.perf_counter() - started)
-                spent.append(cpu.seconds)
-            self.searching.add_row(
-                kind,
-                share,
-                f"{answers / self.options.searches:.0f}",
-                f"{np.percentile(spent, 50) * 1e3:.1f}",
-                f"{np.percentile(spent, 95) * 1e3:.1f}",
-                f"{np.percentile(waited, 50) * 1e3:.1f}",
-                f"{np.percentile(waited, 95) * 1e3:.1f}",
-            )
-
 
 def measure(options: argparse.Namespace, folder: Path) -> None:
     """Everything, in a folder."""
@@ -273,11 +120,8 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
         measurement.step("upkeep, vectors", 0, measurement.vectors.maintain)
     else:
         memory.append(resident_mb())
-    measurement.search("operator", None)
-    for count in (1, 10):
-        groups = range(30, 30 + count)
-        measurement.search(f"of {count} groups", frozenset(f"group:slack:C{n}" for n in groups))
-    measurement.search("of all groups", frozenset(f"group:slack:C{n}" for n in range(GROUPS)))
+    stores = (measurement.index, measurement.vectors)
+    searching = Searches(*stores, measurement.corpus, options.documents, options.searches).table()
     memory.append(resident_mb())
     measurement.database.close()
     console = Console(width=110)
@@ -285,7 +129,7 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
         f"{options.documents:,} documents of {options.characters:,} characters, "
         f"{options.dimensions} dimensions"
     )
-    console.print(measurement.writing, measurement.searching)
+    console.print(measurement.writing, searching)
     before, loaded, after = (f"{megabytes:,.0f} MB" for megabytes in memory)
     console.print(
         f"file {measurement.file.stat().st_size / 1e6:,.0f} MB; largest memory {before} before, "

@@ -12,6 +12,7 @@ With a `Recency` the newer of those that are found come first (`stores.recency`)
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -160,8 +161,7 @@ class HybridSearch:
             self._candidates_for(limit, max(0, offset)),
             replace(where, principals=None if as_user is None else frozenset(as_user)),
         )
-        words = self._by_words(request)
-        chunks = self._by_vectors(request, words)
+        words, chunks = self._both_sides(request)
         ranking: Ranking = list(words.items())
         if not self.words_only:
             nearest = [(identifier, hit.score) for identifier, hit in chunks.items()]
@@ -202,6 +202,20 @@ class HybridSearch:
             candidates *= 2
         return candidates
 
+    def _both_sides(self, request: _Request) -> tuple[dict[str, float], dict[str, ChunkHit]]:
+        """What the words find and what the vectors find, asked at the same time."""
+        if self.words_only:
+            return self._by_words(request), {}
+        with ThreadPoolExecutor(1, thread_name_prefix="search-words") as beside:
+            finding = beside.submit(self._by_words, request)
+            hits = self._by_vectors(request)
+            words = finding.result()
+        best: dict[str, ChunkHit] = {}
+        for hit in hits:
+            if not request.terms.quoted or hit.document_id in words:
+                best.setdefault(hit.document_id, hit)
+        return words, dict(islice(best.items(), request.candidates))
+
     def _by_words(self, request: _Request) -> dict[str, float]:
         """The scores of documents by their words, best first."""
         # Every document with a quoted phrase is a candidate: the vectors may add none.
@@ -211,17 +225,13 @@ class HybridSearch:
         hits = self._index.search(request.query, limit=limit, where=request.where)
         return {hit.document_id: hit.score for hit in hits}
 
-    def _by_vectors(self, request: _Request, words: Collection[str]) -> dict[str, ChunkHit]:
-        """The best chunk of each document, best first."""
+    def _by_vectors(self, request: _Request) -> list[ChunkHit]:
+        """The chunks nearest in meaning, best first."""
         if self._vectors is None or self._embeddings is None:
-            return {}
+            return []
         question = self._embeddings.embed_question(request.query)
         limit = request.candidates * _CHUNKS_PER_DOCUMENT
-        best: dict[str, ChunkHit] = {}
-        for hit in self._vectors.search(question, limit=limit, where=request.where):
-            if not request.terms.quoted or hit.document_id in words:
-                best.setdefault(hit.document_id, hit)
-        return dict(islice(best.items(), request.candidates))
+        return self._vectors.search(question, limit=limit, where=request.where)
 
     def _aged(self, ranking: Ranking, recency: Recency) -> Ranking:
         now = datetime.now(UTC)

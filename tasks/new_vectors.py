@@ -12,10 +12,8 @@ Where the cache cannot hold all vectors, step 1 is left out: what it pushes out 
 and paid for twice.
 """
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
@@ -24,68 +22,20 @@ from documents.errors import ConfigurationError
 from exporters.redaction import redactor
 from processing.chunking import chunk_documents
 from stores.base import DocumentIndex
-from stores.embedding_requests import estimated_tokens
 from stores.embeddings import EmbeddingModel
-from stores.errors import EmbeddingError
 from stores.ledger.ledger import Ledger
 from stores.opening import open_document_index, open_embeddings, open_vector_store
 from stores.settings import StoreSettings, load_store_settings
 from tasks.embedding import Embedder
+from tasks.embedding_estimate import EmbeddingEstimate, Tally, fits_cache
 from tasks.reporting import ReindexProgressed, tell
 from tasks.session import account_held
 from tasks.stores import open_ledger
 
 _DOCUMENTS_AT_ONCE: Final = 500
-_SAMPLE: Final = 8
-_FLOAT_BYTES: Final = 4
-_CACHE_SHARE: Final = 0.85
-"""The cache is cut to nine tenths of its bound when it is full."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VectorEstimate:
-    """What building all vectors anew takes.
-
-    Attributes:
-        model: That embeds.
-        documents: How many there are.
-        chunks: That they are cut into.
-        texts: Chunks that the cache has no vector of: those that are embedded.
-        tokens: Of these, by estimate.
-        price: What they cost, where the setting says what a million tokens do.
-        seconds: How long the model takes for them, by a sample; None where nothing is to embed.
-        resumable: Whether the cache holds all vectors, so that it goes on where it was stopped.
-    """
-
-    model: str
-    documents: int
-    chunks: int
-    texts: int
-    tokens: int
-    price: float | None
-    seconds: float | None
-    resumable: bool
-
-    @property
-    def sentence(self) -> str:
-        """All of it, in one line or two."""
-        told = (
-            f"{self.documents:,} documents, {self.chunks:,} chunks; {self.texts:,} texts are to be "
-            f"embedded with {self.model}: about {self.tokens:,} tokens"
-        )
-        if self.price is not None:
-            told += f", about {self.price:,.2f} at the price of the settings"
-        if self.seconds is not None:
-            told += f", about {_duration(self.seconds)}"
-        if not self.resumable:
-            told += (
-                ". The cache cannot hold all vectors, so a run that is stopped begins anew, and "
-                "syncs wait all the while: raise DATA_GETTERS_STORES__EMBEDDING_CACHE_BYTES"
-            )
-        return f"{told}."
-
-
-def estimate_vectors(settings: StoreSettings | None = None) -> VectorEstimate:
+def estimate_vectors(settings: StoreSettings | None = None) -> EmbeddingEstimate:
     """What `build_vectors` would take. A few texts are embedded to see how long the model takes.
 
     Raises:
@@ -100,26 +50,10 @@ def estimate_vectors(settings: StoreSettings | None = None) -> VectorEstimate:
         stack.callback(index.close)
         ledger = open_ledger(settings)
         stack.callback(ledger.close)
-        embedder = Embedder(model, ledger)
-        documents = chunks = texts = tokens = 0
-        sample: list[str] = []
+        tally = Tally(model, ledger)
         for page in _pages(index, settings):
-            documents += len(page)
-            chunks += sum(len(item.chunks) for item in page)
-            missing = embedder.missing(page)
-            texts += len(missing)
-            tokens += sum(map(estimated_tokens, missing))
-            sample += missing[: _SAMPLE - len(sample)]
-    return VectorEstimate(
-        model=model.identity,
-        documents=documents,
-        chunks=chunks,
-        texts=texts,
-        tokens=tokens,
-        price=None if settings.embedding_price is None else tokens * settings.embedding_price / 1e6,
-        seconds=_seconds(model, sample, tokens),
-        resumable=_fits(settings, model, chunks),
-    )
+            tally.add(page)
+        return tally.estimate(settings)
 
 
 def build_vectors(
@@ -143,7 +77,9 @@ def build_vectors(
         stack.callback(vectors.close)
         embedder = Embedder(model, ledger)
         index.maintain()
-        if _fits(settings, model, sum(len(i.chunks) for p in _pages(index, settings) for i in p)):
+        if fits_cache(
+            settings, model, sum(len(i.chunks) for p in _pages(index, settings) for i in p)
+        ):
             _embed_all(index, embedder, ledger, settings)
         held = stack.enter_context(ExitStack())
         for connection in ledger.connections():
@@ -207,35 +143,3 @@ def _model(settings: StoreSettings) -> EmbeddingModel:
             hint="Set DATA_GETTERS_STORES__EMBEDDING_MODEL.",
         )
     return model
-
-
-def _fits(settings: StoreSettings, model: EmbeddingModel, chunks: int) -> bool:
-    needed = chunks * model.dimensions * _FLOAT_BYTES
-    return needed <= settings.embedding_cache_bytes * _CACHE_SHARE
-
-
-def _seconds(
-    model: EmbeddingModel,
-    sample: list[str],
-    tokens: int,
-    clock: Callable[[], float] = time.perf_counter,
-) -> float | None:
-    """How long a model takes for so many tokens, by a sample of the texts."""
-    if not sample:
-        return None
-    began = clock()
-    try:
-        model.embed_matrix(sample)
-    except EmbeddingError as error:
-        if error.retryable:
-            raise
-        return None  # a text it cannot read says nothing of the others
-    return (clock() - began) * tokens / max(1, sum(map(estimated_tokens, sample)))
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    if seconds < 90 * 60:
-        return f"{round(seconds / 60)} min"
-    return f"{seconds / 3600:.1f} h"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     epilog=examples(
         "data-getters transform                     until nothing is left to do",
         "data-getters transform --keep-running      waits for more, until Ctrl-C or SIGTERM",
+        "data-getters transform --estimate          what embedding it would take and cost",
     )
 )
 @click.option("--source", metavar="SOURCE", callback=known_source, help="Only of this source.")
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 @click.option(
     "--max-jobs", type=click.IntRange(1), metavar="NUMBER", help="End after so many jobs."
 )
+@click.option(
+    "--estimate", is_flag=True, help="Only say what embedding all that waits would take and cost."
+)
 @common_options
 @click.pass_context
 def command(
@@ -33,6 +37,7 @@ def command(
     /,
     keep_running: bool,
     max_jobs: int | None,
+    estimate: bool,
     as_json: bool,
     **where: Any,
 ) -> int:
@@ -42,6 +47,8 @@ def command(
     at hand; what one that is killed had begun is done again. Exit code 2 when jobs failed or items
     were set aside.
     """
+    if estimate:
+        return _estimate(as_json, **where)
     verbose = ctx.ensure_object(Invocation).verbose
     watcher = _Watcher()
     from flows.prefect_quiet import quiet_prefect  # noqa: PLC0415 (imports Prefect)
@@ -68,6 +75,18 @@ def command(
     else:
         output().print(result.sentence, markup=False)
     return PARTLY_FAILED if result.dead or result.retried or result.counts.failed else DONE
+
+
+def _estimate(as_json: bool, **where: Any) -> int:
+    from tasks.transform_estimate import estimate_transform  # noqa: PLC0415 (stores, 0.5 s)
+
+    with notes().status("Counting …"):
+        estimate = estimate_transform(**where)
+    if as_json:
+        print_json(asdict(estimate))
+    else:
+        output().print(estimate.sentence, markup=False)
+    return DONE
 
 
 class _Watcher:

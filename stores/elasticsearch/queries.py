@@ -12,7 +12,7 @@ from typing import Any, Final
 from documents.principals import DENY_ALL
 from stores.base import SearchFilter
 from stores.entries import to_microseconds
-from stores.query import TextQuery
+from stores.query import PAIR_WEIGHT, TextQuery
 
 Query = dict[str, Any]
 
@@ -24,6 +24,7 @@ counted as if it were there twice, and BM25 told documents apart less well (Cran
 
 _EXACT_FIELDS: Final = ("metadata.title.exact^3", "page_content.exact^1", "names^0.5")
 _PHRASE_FIELDS: Final = ("metadata.title^3", "page_content^1", "names^0.5")
+_PAIR_FIELDS: Final = ("metadata.title", "page_content")
 
 _TERMS_AT_ONCE: Final = 60_000
 """Below `index.max_terms_count`, 65,536."""
@@ -43,6 +44,7 @@ def text_query(terms: TextQuery, where: SearchFilter | None) -> Query:
             }
         )
     should += [_phrase(identifier, _EXACT_FIELDS) for identifier in terms.identifiers]
+    should += [_phrase(pair, _PAIR_FIELDS, boost=PAIR_WEIGHT) for pair in terms.pairs]
     must = [_phrase(quoted, _PHRASE_FIELDS) for quoted in terms.quoted]
     query: Query = {
         "must": must,
@@ -113,8 +115,9 @@ def _between(field: str, after: datetime | None, before: datetime | None) -> Que
     return {"range": {field: bounds}}
 
 
-def _phrase(text: str, fields: Sequence[str]) -> Query:
-    return {"multi_match": {"query": text, "type": "phrase", "fields": list(fields)}}
+def _phrase(text: str, fields: Sequence[str], boost: float = 1.0) -> Query:
+    phrase = {"query": text, "type": "phrase", "fields": list(fields), "boost": boost}
+    return {"multi_match": phrase}
 
 
 def _any(queries: Iterable[Query]) -> Query:

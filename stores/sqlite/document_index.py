@@ -30,7 +30,7 @@ from stores.entries import (
     storable_ids,
     title_and_names,
 )
-from stores.query import TOKENIZER, analyze, to_fts5
+from stores.query import PAIR_WEIGHT, TOKENIZER, analyze, pairs_to_fts5, to_fts5
 from stores.sqlite.database import EmbeddedDatabase, rows
 from stores.sqlite.entries import EntryTable
 from stores.sqlite.filters import condition_of
@@ -77,6 +77,10 @@ _SCHEMA: Final = Schema(
 
 _WEIGHTS: Final = "3.0, 1.0, 0.5"
 """How much a word counts in the title, the body and the names."""
+
+_PAIRED: Final = 200
+"""Of at least so many of the best by their words, and twice as many as are asked for, those with
+words side by side come first."""
 
 _PAGE: Final = 500
 _MERGED_PAGES: Final = 2_000
@@ -236,7 +240,8 @@ class SqliteDocumentIndex(DocumentIndex):
         self, query: str, *, limit: int, where: SearchFilter | None = None
     ) -> list[DocumentHit]:
         """See `DocumentIndex.search`. Equal scores are ordered by age in the store."""
-        expression = to_fts5(analyze(query))
+        terms = analyze(query)
+        expression, pairs = to_fts5(terms), pairs_to_fts5(terms)
         if expression is None or limit <= 0:
             return []
         condition = condition_of(_PREFIX, where)
@@ -247,14 +252,20 @@ class SqliteDocumentIndex(DocumentIndex):
             # the whole query again for every row (https://sqlite.org/fts5.html, 4.4).
             found = rows(
                 reader,
-                f"""SELECT e.id, -bm25({_PREFIX}_words, {_WEIGHTS}) AS score
+                f"""SELECT e.id, -bm25({_PREFIX}_words, {_WEIGHTS}) AS score, e.rid
                 FROM {_PREFIX}_words
                 CROSS JOIN {_PREFIX}_entry AS e ON e.rid = {_PREFIX}_words.rowid
                 WHERE {_PREFIX}_words MATCH ? AND {condition.sql}
                 ORDER BY score DESC, e.rid LIMIT ?""",
-                (expression, *condition.bindings, limit),
+                (expression, *condition.bindings, max(2 * limit, _PAIRED) if pairs else limit),
             )
-        return [DocumentHit(identifier, score) for identifier, score in found]
+            if pairs and len(found) > 1:
+                beside = _paired(reader, pairs, [rid for *_, rid in found])
+                found = sorted(
+                    ((i, score + beside.get(rid, 0.0), rid) for i, score, rid in found),
+                    key=lambda hit: (-hit[1], hit[2]),
+                )
+        return [DocumentHit(identifier, score) for identifier, score, _ in found[:limit]]
 
     def clear(self) -> None:
         """See `DocumentIndex.clear`."""
@@ -291,6 +302,18 @@ class SqliteDocumentIndex(DocumentIndex):
     def close(self) -> None:
         """Closes the file, for every store in it. Harmless when called twice."""
         self._database.close()
+
+
+def _paired(reader: apsw.Connection, pairs: str, rids: Sequence[int]) -> dict[int, float]:
+    """What some documents get for words that stand side by side in them."""
+    # The plus keeps the row numbers out of FTS5, which would run the query for each of them.
+    found = rows(
+        reader,
+        f"""SELECT rowid, -bm25({_PREFIX}_words, {_WEIGHTS}) FROM {_PREFIX}_words
+        WHERE {_PREFIX}_words MATCH ? AND +rowid IN (SELECT value FROM json_each(?))""",
+        (pairs, orjson.dumps(rids).decode()),
+    )
+    return {rid: PAIR_WEIGHT * score for rid, score in found}
 
 
 def _row_of(document: Document) -> _Row:

@@ -20,10 +20,15 @@ def test_extract_and_transform_bring_what_can_be_found_and_replayed(fresh: Comma
     assert fresh.json("extract", *CHOSEN)["counts"]["new"] > 20
     waiting = fresh.json("status")["queue"]
     assert waiting["ready"] > 0
+    estimate = fresh.json("transform", "--estimate")
+    assert estimate["documents"] > 20
+    assert estimate["texts"] > 20
 
     done = worked_until_stopped(fresh)
     assert done["done"] == waiting["ready"]
     assert done["counts"]["new"] > 20
+    assert done["counts"]["embedded"] == estimate["texts"]
+    assert "0 texts are to be embedded" in fresh.run("transform", "--estimate").out
     found = fresh.json("search", "release", "--limit", "10")
     assert found
     assert fresh.json("jobs", "list") == []

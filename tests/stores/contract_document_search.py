@@ -51,6 +51,22 @@ class DocumentSearchContract:
         for query in ("run", "RUNS", "running", "cafe", "CAFÉ", "cafe\u0301"):
             assert self.found(index, query) == {"slack:T1:message:1"}, query
 
+    def test_words_side_by_side_rank_higher_and_find_no_more(self, index: DocumentIndex) -> None:
+        index.write(
+            [
+                a_document("1", "The plan of this summer: travel, and one budget."),
+                a_document("2", "The summer of travel: one plan, and this budget."),
+                a_document("3", "This budget and one summer: the travel plan of."),
+                a_document("4", "The summer of this plan: travel, and one budget."),
+                a_document("5", "travel"),
+            ]
+        )
+        self.settle(index)
+        hits = index.search("travel plans", limit=10)
+        assert hits[0].document_id == "slack:T1:message:3"
+        assert {hit.document_id[-1] for hit in hits} == set("12345")
+        assert index.search("travel plans", limit=1) == hits[:1]
+
     def test_a_document_is_found_by_its_title_its_container_its_author_and_its_files(
         self, index: DocumentIndex
     ) -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from stores.query import (
     LONG_WORDS,
+    MAX_PAIRS,
     MAX_TERMS,
     MOST_REPEATED,
     PROSE_WORDS,
@@ -14,6 +15,7 @@ from stores.query import (
     TOKENIZER,
     TextQuery,
     analyze,
+    pairs_to_fts5,
     to_fts5,
 )
 
@@ -37,7 +39,8 @@ class TestWords:
         ],
     )  # fmt: skip
     def test_what_tells_is_kept(self, text: str, words: tuple[str, ...]) -> None:
-        assert analyze(text) == TextQuery(words=words)
+        query = analyze(text)
+        assert query == TextQuery(words=words, pairs=query.pairs)
 
     def test_a_pasted_page_is_cut(self) -> None:
         query = analyze(" ".join(f"word{i}x a-{i}" for i in range(500)) + ' "a b" "c d"')
@@ -54,6 +57,32 @@ class TestWords:
 
     def test_no_stop_word_carries_a_meaning_of_its_own(self) -> None:
         assert not STOP_WORDS & {"down", "up", "off", "over", "new", "not found", "out"}
+
+
+class TestPairs:
+    @pytest.mark.parametrize(
+        ("text", "pairs"),
+        [
+            ("budget", ()),
+            ("release of the budget", ()),
+            ("the annual budget plan", ("annual budget", "budget plan")),
+            ("annual budget, annual budget", ("annual budget", "budget annual")),
+            ("budget budget", ()),
+            ("old PROJ-123 budget", ()),
+            ('annual "release date" budget', ("annual budget",)),
+            ("the and of", ("the and", "and of")),
+        ],
+    )
+    def test_telling_words_side_by_side_are_pairs(self, text: str, pairs: tuple[str, ...]) -> None:
+        assert analyze(text).pairs == pairs
+
+    def test_a_long_text_has_a_bound(self) -> None:
+        query = analyze(" ".join(f"word{i}x" for i in range(500)))
+        assert len(query.pairs) == MAX_PAIRS
+
+    def test_no_pair_without_its_words(self) -> None:
+        query = analyze(" ".join(f"a-{i}" for i in range(MAX_TERMS)) + " annual budget")
+        assert query.words == query.pairs == ()
 
 
 class TestIdentifiers:
@@ -84,7 +113,8 @@ class TestIdentifiers:
         assert analyze("PROJ-123") == TextQuery(identifiers=("proj 123",))
 
     def test_what_is_of_one_part_is_a_word(self) -> None:
-        assert analyze("#123 abc4 C++") == TextQuery(words=("123", "abc4", "c"))
+        assert analyze("#123 abc4 C++").words == ("123", "abc4", "c")
+        assert analyze("#123 abc4 C++").identifiers == ()
 
 
 class TestPhrases:
@@ -123,14 +153,14 @@ class TestAnyText:
     @settings(max_examples=400, deadline=None)
     @given(text=st.text() | st.from_regex(r'["“”„«»\'*():^{}+\-\\. a-bANDORT0-9@_/]{0,40}'))
     def test_every_expression_is_valid(self, text: str) -> None:
-        expression = to_fts5(analyze(text))
-        if expression is not None:
+        query = analyze(text)
+        for expression in filter(None, (to_fts5(query), pairs_to_fts5(query))):
             self.connection.execute("SELECT * FROM t WHERE t MATCH ?", (expression,)).fetchall()
 
     @settings(max_examples=200, deadline=None)
     @given(text=st.text() | st.from_regex(r'[ "*():^{}+\-ABN]{0,20}', fullmatch=True))
     def test_no_term_holds_anything_that_is_syntax(self, text: str) -> None:
         query = analyze(text)
-        for term in (*query.words, *query.identifiers, *query.quoted):
+        for term in (*query.words, *query.identifiers, *query.quoted, *query.pairs):
             assert not set(term) & set('"*():^{}+-\0')
             assert term.strip()
