@@ -51,8 +51,10 @@ def event_markdown(event: dict[str, Any]) -> str:
 def _events(text: str) -> list[dict[str, Any]]:
     from icalendar import Calendar  # noqa: PLC0415 (only where there is an invitation)
 
+    # The library writes what it compares and prints as bytes, which half a character cannot be.
+    readable = text[:_LONGEST].replace("\x00", "").encode("utf-16", "surrogatepass")
     try:
-        calendars = Calendar.from_ical(text[:_LONGEST].replace("\x00", ""), multiple=True)
+        calendars = Calendar.from_ical(readable.decode("utf-16", "replace"), multiple=True)
     except Exception:  # noqa: BLE001 (any of the library's and of its parsers'; it is hostile input)
         return []
     events = []
@@ -124,6 +126,8 @@ def _shown(moment: str) -> str:
 
 
 def _line(value: Any, longest: int) -> str:
+    if isinstance(value, list):  # a property that may be there once, and is there again
+        value = value[0]
     return " ".join(normalize_text(str(value or "")).split())[:longest]
 
 

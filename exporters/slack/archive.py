@@ -319,9 +319,12 @@ class SlackArchive:
             return []
         try:
             entries = _parsed(self._zip.read(self._root + name))
-            return [entry for entry in entries if entry["id"]]
+            named = [entry for entry in entries if entry["id"]]
         except DAMAGE:
             raise self._damaged(name) from None
+        if not all(isinstance(entry["id"], str) for entry in named):
+            raise self._damaged(name)
+        return named
 
     def _damaged(self, name: str) -> ConfigurationError:
         return ConfigurationError(

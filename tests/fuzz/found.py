@@ -18,6 +18,13 @@ FOUND: Final[tuple[tuple[str, bytes], ...]] = (
     ("gmail html", b"<div>" * 1_100 + b"<head" * 20_000),
     ("gmail headers", b"=?utf-8?q?x " * 5_000),
     ("gmail headers", b"=?utf-8?b?x " * 5_000),
+    # An id that is none; half a character in a property that is there twice.
+    ("slack export", b'\xe2[{"id":["U1"]}]'),
+    (
+        "gmail invitations",
+        b"BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nMETHOD:\xf6\xdf\r\nBEGIN:VEVENT\r\nUID:1\r\n"
+        b"SUMMARY:Tea\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
+    ),
     ("search", "\u00ab".encode() * 40_000),
     ("search", "\u201ca".encode() * 30_000),
     ("search", "\u201ea".encode() * 30_000),
