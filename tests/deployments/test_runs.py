@@ -161,7 +161,7 @@ def test_a_wrong_parameter_is_refused_before_anything_runs(
 
 
 def test_a_wrong_token_fails_at_once_and_says_what_to_do(deployed: Deployed) -> None:
-    save_block(deployed.client, "wrong", "xoxb-1-wrong-token")
+    save_block(deployed.client, "slack", "wrong", {"token": "xoxb-1-wrong-token"})
     before = deployed.slack.requests.count("auth.test")
     run = deployed.start("wrong", {"credentials": "wrong"})
     state = deployed.ended(run)
