@@ -145,7 +145,7 @@ def test_who_keeps_a_lock_is_not_waited_for_for_ever(
 
 
 @pytest.mark.parametrize(
-    ("options", "waits"), [("", "30s"), ("?options=-clock_timeout%3D200", "200ms")]
+    ("options", "waits"), [("", "30s"), ("?options=-c%20lock_timeout%3D5min", "5min")]
 )
 def test_how_long_a_lock_is_waited_for_may_be_said_in_the_url(
     options: str, waits: str, postgresql: PostgresqlServer, postgresql_template: str
