@@ -39,7 +39,7 @@ def trouble(kind: str, secret: str) -> list[Fault]:
     """A vendor that says the credential back."""
     late, _, kind = kind.rpartition(" ")
     body = {
-        "ok": False, "error": f"bad token {secret}", "message": f"Bearer {secret}",
+        "ok": False, "error": f"bad token {secret}", "message": f"Nobody here knows {secret}",
         "errorMessages": [f"The token {secret} is refused"], "warningMessages": [],
     }  # fmt: skip
     common: dict[str, Any] = {"times": None, "skip": 6 if late else 0, "body": body}
