@@ -24,6 +24,15 @@ from stores.errors import (
 SCHEMES: Final = ("postgresql", "postgresql+psycopg")
 
 _CONNECT_SECONDS: Final = 10
+_LOSS: Final = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""A server whose machine or network is gone is given up after a minute, whether something is waited
+for or was sent. Linux alone would take more than two hours."""
+
 _LOCK_SECONDS: Final = 30
 """How long to wait for who holds a lock, as with the embedded file. PostgreSQL would wait forever;
 a lease lasts three times as long, so it outlives the wait."""
@@ -121,6 +130,7 @@ def postgresql_engine(url: URL) -> Engine:
             connect_args={
                 "connect_timeout": _CONNECT_SECONDS,
                 "application_name": "data-getters",
+                **_LOSS,
                 **{key: value for key, value in url.query.items() if isinstance(value, str)},
             },
         )

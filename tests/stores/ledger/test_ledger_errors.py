@@ -156,6 +156,20 @@ def test_how_long_a_lock_is_waited_for_may_be_said_in_the_url(
             assert connection.exec_driver_sql("SHOW lock_timeout").scalar_one() == waits
 
 
+@pytest.mark.parametrize(("options", "idle"), [("", "30"), ("?keepalives_idle=7", "7")])
+def test_a_server_whose_machine_vanished_is_given_up_after_a_minute(
+    options: str, idle: str, postgresql: PostgresqlServer, postgresql_template: str
+) -> None:
+    ledger = Ledger.open(postgresql.new_database(postgresql_template) + options)
+    with ledger._backend.read() as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)
+        found = driver.info.get_parameters()
+    assert found["keepalives_idle"] == idle
+    assert (found["keepalives_interval"], found["keepalives_count"]) == ("10", "3")
+    assert found["tcp_user_timeout"] == "60000"
+
+
 def test_who_merges_waits_for_another_who_does_however_long_that_takes(
     postgresql: PostgresqlServer, postgresql_template: str
 ) -> None:
