@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,13 +13,6 @@ for _path in (_TESTS / "tasks", _TESTS / "stores" / "elasticsearch", _TESTS / "d
     if str(_path) not in sys.path:
         sys.path.append(str(_path))
 
-from deployed import (  # noqa: E402
-    Collection,
-    client_of,
-    module,
-    resume,
-    running_worker,
-)
 from effort import FULL  # noqa: E402
 from fork_server import ForkServer, running_fork_server  # noqa: E402
 from servers.elasticsearch.fixture import (  # noqa: E402
@@ -32,6 +25,9 @@ from servers.prefect import PrefectServer  # noqa: E402
 
 from faults.stages import STAGES  # noqa: E402
 from faults.vendor.scene import Undisturbed  # noqa: E402
+
+if TYPE_CHECKING:
+    from deployed import Collection
 
 __all__ = [
     "elasticsearch_client",
@@ -54,8 +50,16 @@ def fork_server() -> Iterator[ForkServer]:
 @pytest.fixture(scope="session")
 def collection(
     prefect_server: PrefectServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Collection]:
+) -> Iterator["Collection"]:
     """The collection as an operator deploys it, for all sources that have a stage."""
+    from deployed import (  # noqa: PLC0415 (imports Prefect, 1 s)
+        Collection,
+        client_of,
+        module,
+        resume,
+        running_worker,
+    )
+
     done = module(prefect_server, "deployments.setup")
     assert done.returncode == 0, done.stderr
     with client_of(prefect_server) as client:

@@ -25,7 +25,7 @@ from stores.errors import (
     StoreReadOnlyError,
     StoreUnavailableError,
 )
-from stores.ledger.copies import _LOCK_SPACE
+from stores.ledger import backend, copies
 from stores.ledger.ledger import Ledger
 from stores.ledger.postgresql import sentence
 from stores.ledger.tables import connections
@@ -170,18 +170,27 @@ def test_a_server_whose_machine_vanished_is_given_up_after_a_minute(
     assert found["tcp_user_timeout"] == "60000"
 
 
-def test_who_merges_waits_for_another_who_does_however_long_that_takes(
-    postgresql: PostgresqlServer, postgresql_template: str
+@pytest.mark.parametrize("space", [backend._LOCK_SPACE, copies._LOCK_SPACE])
+def test_who_commits_or_merges_waits_for_another_who_does_however_long_that_takes(
+    space: int, postgresql: PostgresqlServer, postgresql_template: str
 ) -> None:
     url = postgresql.new_database(postgresql_template)
     ledger = Ledger.open(f"{url}?options=-clock_timeout%3D50")
+    channel = Channel.of(ledger)
     with psycopg.connect(conninfo(url), autocommit=True) as other:
-        other.execute("SELECT pg_advisory_lock(%s, 1)", [_LOCK_SPACE])
+        other.execute("SELECT pg_advisory_lock(%s, 1)", [space])
         letting_go = Timer(0.3, other.close)
         letting_go.start()
-        with ledger.merging(1):
-            assert other.closed
+        if space == copies._LOCK_SPACE:
+            with ledger.merging(1):
+                assert other.closed
+        else:
+            channel.commit(records=[record("thread:1")])
+        assert other.closed
         letting_go.join()
+    with ledger._backend.write() as connection:
+        ledger._backend.lock(connection, 1, space)
+        assert connection.exec_driver_sql("SHOW lock_timeout").scalar_one() == "50ms"
 
 
 @pytest.mark.parametrize(
