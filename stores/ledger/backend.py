@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import apsw
-from sqlalchemy import BigInteger, Connection, Engine, Table, cast, func, select
+from sqlalchemy import BigInteger, Connection, Engine, Table, cast, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -20,6 +20,16 @@ from stores.sqlite.database import EmbeddedDatabase, translated_errors
 
 _LOCK_SPACE: Final = 0x1ED6E2
 """The first half of our advisory locks; other users of the database have another."""
+
+# `OFFSET 0` keeps the subquery apart, so the wait is read before it is changed.
+_LOCK: Final = text(
+    """
+    SELECT set_config('lock_timeout', '0', true),
+           pg_advisory_xact_lock(:space, :number),
+           set_config('lock_timeout', usual.wait, true)
+    FROM (SELECT current_setting('lock_timeout') AS wait OFFSET 0) AS usual
+    """
+)
 
 MICROSECONDS: Final = 1_000_000
 
@@ -109,13 +119,14 @@ class Backend:
         """An `insert` of many rows into a table whose rows have an id."""
         return BulkInsert(table, statement, self._writing)
 
-    def lock(self, connection: Connection, number: int) -> None:
+    def lock(self, connection: Connection, number: int, space: int = _LOCK_SPACE) -> None:
         """Waits until no other transaction holds the lock of this number, and holds it.
 
-        On SQLite the transaction is alone anyway.
+        However long that takes, unlike locks of tables and rows: who holds it is one of us, who
+        lets go when its batch is written, or dies. On SQLite the transaction is alone anyway.
         """
         if self.database is None:
-            connection.execute(select(func.pg_advisory_xact_lock(_LOCK_SPACE, number)))
+            connection.execute(_LOCK, {"space": space, "number": number})
 
     def now(self, connection: Connection) -> int:
         """Microseconds since 1970, by a clock that all users of the ledger share."""

@@ -6,7 +6,7 @@ from threading import Lock
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Connection, bindparam, delete, func, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from documents.fingerprints import text_hash
 from stores.ledger.backend import Backend
@@ -99,7 +99,7 @@ class CopyBook:
                 yield
                 return
             with self._backend.write() as connection:
-                connection.execute(select(func.pg_advisory_xact_lock(_LOCK_SPACE, connection_id)))
+                self._backend.lock(connection, connection_id, _LOCK_SPACE)
                 yield
 
 

@@ -5,10 +5,10 @@ reaches a message.
 """
 
 import os
-from typing import Final
+from typing import Any, Final
 from weakref import WeakSet
 
-from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from documents.errors import ConfigurationError
@@ -24,6 +24,19 @@ from stores.errors import (
 SCHEMES: Final = ("postgresql", "postgresql+psycopg")
 
 _CONNECT_SECONDS: Final = 10
+_LOSS: Final = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""A server whose machine or network is gone is given up after a minute, whether something is waited
+for or was sent. Linux alone would take more than two hours."""
+
+_LOCK_SECONDS: Final = 30
+"""How long to wait for who holds a lock, as with the embedded file. PostgreSQL would wait forever;
+a lease lasts three times as long, so it outlives the wait."""
+
 _IDLE_CONNECTIONS: Final = 4
 _EXTRA_CONNECTIONS: Final = 28
 
@@ -42,7 +55,14 @@ _FAILURES: Final = (
         "Use the primary server, and a user that may create and write tables.",
     ),
     (
-        ("40001", "40P01", "55P03"),
+        ("55P03",),
+        StoreBusyError,
+        "Another session has held a lock on the ledger {where} for too long: {words}.",
+        "Wait for it to end, or end it (pg_stat_activity and pg_locks tell which it is), and run "
+        "again.",
+    ),
+    (
+        ("40001", "40P01"),
         StoreBusyError,
         "Another transaction was in the way of the ledger {where}: {words}.",
         "",
@@ -110,6 +130,7 @@ def postgresql_engine(url: URL) -> Engine:
             connect_args={
                 "connect_timeout": _CONNECT_SECONDS,
                 "application_name": "data-getters",
+                **_LOSS,
                 **{key: value for key, value in url.query.items() if isinstance(value, str)},
             },
         )
@@ -118,8 +139,21 @@ def postgresql_engine(url: URL) -> Engine:
             "A ledger on PostgreSQL needs the package psycopg.",
             hint="Install it with: pip install 'prefect-data-getters[postgres]'.",
         ) from None
+    options = url.query.get("options", "")
+    if "lock_timeout" not in (options if isinstance(options, str) else " ".join(options)):
+        event.listen(engine, "connect", _wait_no_longer)
     _engines.add(engine)
     return engine
+
+
+def _wait_no_longer(connection: Any, record: object) -> None:
+    """Limits how long a new connection waits for locks.
+
+    By a statement, since not every proxy in front of a server lets start-up options through.
+    """
+    del record
+    connection.execute(f"SET lock_timeout = '{_LOCK_SECONDS}s'")
+    connection.commit()
 
 
 _engines: Final[WeakSet[Engine]] = WeakSet()

@@ -3,7 +3,16 @@
 from collections.abc import Iterator
 
 import pytest
-from deployed import Deployed, client_of, module, resume, running_worker, save_block
+from deployed import (
+    NAME,
+    RESCAN,
+    Deployed,
+    client_of,
+    module,
+    resume,
+    running_worker,
+    save_block,
+)
 from servers.prefect import PrefectServer
 
 from sandbox.slack import BOT_TOKEN, SlackSandbox, generate_company
@@ -23,8 +32,8 @@ def deployed(
         client_of(prefect_server) as client,
         SlackSandbox(generate_company(messages=600, seed=7, now=NOW)) as slack,
     ):
-        deployed = Deployed(prefect_server, client, slack, folder)
-        save_block(client, "slack", BOT_TOKEN)
-        resume(client)
-        with running_worker(deployed, stores="calm"):
+        deployed = Deployed(prefect_server, client, folder, slack)
+        save_block(client, "slack", "slack", {"token": BOT_TOKEN})
+        resume(client, NAME, RESCAN)
+        with running_worker(deployed, deployed.environment("calm")):
             yield deployed

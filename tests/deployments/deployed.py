@@ -61,24 +61,73 @@ def client_of(server: PrefectServer) -> Iterator[SyncPrefectClient]:
 
 
 @dataclass
-class Deployed:
-    """What the tests steer.
+class Collection:
+    """A server with the collection deployed to it, and what its runs leave there.
 
     Attributes:
         server: The Prefect server.
         client: Of that server.
-        slack: The sandbox that the runs ask.
         folder: Holds the stores, a folder each, and the worker's log.
     """
 
     server: PrefectServer
     client: SyncPrefectClient
-    slack: SlackSandbox
     folder: Path
 
     @property
     def worker_log(self) -> Path:
         return self.folder / "worker.log"
+
+    def start_in(
+        self, environment: Mapping[str, str], name: str, parameters: Mapping[str, Any]
+    ) -> FlowRun:
+        """Creates a run as the UI does: through the API, with its own parameters."""
+        return self.client.create_flow_run_from_deployment(
+            self.client.read_deployment_by_name(name).id,
+            parameters=dict(parameters),
+            job_variables={"env": dict(environment)},
+        )
+
+    def ended(self, run: FlowRun) -> State[Any]:
+        """The state in which a run ends."""
+
+        def final() -> State[Any] | None:
+            state = self.client.read_flow_run(run.id).state
+            return state if state is not None and state.is_final() else None
+
+        state: State[Any] = until(final, f"the end of {run.name}")
+        return state
+
+    def process_of(self, run: FlowRun) -> int:
+        """The id of the worker's child that carries a run out."""
+
+        def pid() -> str | None:
+            found = self.client.read_flow_run(run.id).infrastructure_pid
+            return found.rpartition(":")[2] if found else None
+
+        return int(until(pid, f"the process of {run.name}"))
+
+    def task_runs(self, run: FlowRun) -> list[TaskRun]:
+        return self.client.read_task_runs(flow_run_filter=FlowRunFilter.model_validate(
+            {"id": {"any_": [run.id]}}
+        ))  # fmt: skip
+
+    def tables(self, run: FlowRun) -> list[Artifact]:
+        found = self.client.read_artifacts(
+            artifact_filter=ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
+        )
+        return [artifact for artifact in found if artifact.type == "table"]
+
+
+@dataclass
+class Deployed(Collection):
+    """What the tests of Slack's deployments steer.
+
+    Attributes:
+        slack: The sandbox that the runs ask.
+    """
+
+    slack: SlackSandbox
 
     @property
     def deployment(self) -> DeploymentResponse:
@@ -101,46 +150,12 @@ class Deployed:
     def start(
         self, stores: str, parameters: Mapping[str, Any] | None = None, *, name: str = NAME
     ) -> FlowRun:
-        """Creates a run as the UI does: through the API, with its own parameters."""
-        return self.client.create_flow_run_from_deployment(
-            self.client.read_deployment_by_name(name).id,
-            parameters=dict(parameters or {}),
-            job_variables={"env": self.environment(stores)},
-        )
-
-    def ended(self, run: FlowRun) -> State[Any]:
-        """The state in which a run ends."""
-
-        def final() -> State[Any] | None:
-            state = self.client.read_flow_run(run.id).state
-            return state if state is not None and state.is_final() else None
-
-        state: State[Any] = until(final, f"the end of {run.name}")
-        return state
+        """Creates a run that asks the sandbox."""
+        return self.start_in(self.environment(stores), name, parameters or {})
 
     def run(self, stores: str, parameters: Mapping[str, Any] | None = None) -> State[Any]:
         """Creates a run and waits for its end."""
         return self.ended(self.start(stores, parameters))
-
-    def process_of(self, run: FlowRun) -> int:
-        """The id of the worker's child that carries a run out."""
-
-        def pid() -> str | None:
-            found = self.client.read_flow_run(run.id).infrastructure_pid
-            return found.rpartition(":")[2] if found else None
-
-        return int(until(pid, f"the process of {run.name}"))
-
-    def task_runs(self, run: FlowRun) -> list[TaskRun]:
-        return self.client.read_task_runs(flow_run_filter=FlowRunFilter.model_validate(
-            {"id": {"any_": [run.id]}}
-        ))  # fmt: skip
-
-    def tables(self, run: FlowRun) -> list[Artifact]:
-        found = self.client.read_artifacts(
-            artifact_filter=ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
-        )
-        return [artifact for artifact in found if artifact.type == "table"]
 
     def cli(self, stores: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`data-getters`, by hand, on the same stores."""
@@ -193,39 +208,41 @@ def pause_schedules(client: SyncPrefectClient) -> None:
             client.update_deployment_schedule(deployment.id, schedule.id, active=False)
 
 
-def resume(client: SyncPrefectClient) -> None:
-    """Starts Slack's deployments, which are paused for as long as nobody has saved a block."""
-    for name in (NAME, RESCAN):
+def resume(client: SyncPrefectClient, *names: str) -> None:
+    """Starts deployments that are paused for as long as nobody has saved their block."""
+    for name in names:
         client.resume_deployment(client.read_deployment_by_name(name).id)
     pause_schedules(client)
 
 
-def save_block(client: SyncPrefectClient, name: str, token: str) -> None:
-    """Saves Slack credentials as the UI does."""
-    block_type = client.read_block_type_by_slug("data-getters-slack")
+def save_block(
+    client: SyncPrefectClient, source: str, name: str, values: Mapping[str, str]
+) -> None:
+    """Saves credentials as the UI does."""
+    block_type = client.read_block_type_by_slug(f"data-getters-{source}")
     schema = client.get_most_recent_block_schema_for_block_type(block_type.id)
     assert schema is not None
     client.create_block_document(
         BlockDocumentCreate(
-            name=name, data={"token": token}, block_type_id=block_type.id, block_schema_id=schema.id
+            name=name, data=dict(values), block_type_id=block_type.id, block_schema_id=schema.id
         )
     )
 
 
 @contextmanager
-def running_worker(deployed: Deployed, stores: str) -> Iterator[None]:
+def running_worker(collection: Collection, environment: Mapping[str, str]) -> Iterator[None]:
     """A worker of the process pool, as one starts it in production.
 
     Args:
-        deployed: What it belongs to.
-        stores: Where runs write that bring no environment of their own.
+        collection: What it belongs to.
+        environment: What runs find that bring no environment of their own.
     """
-    with deployed.worker_log.open("wb") as output:
+    with collection.worker_log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "prefect", "worker", "start", "--pool", "data-getters",
              "--name", "tests", "--prefetch-seconds", "1"],
-            cwd=deployed.folder,
-            env={**os.environ, **deployed.server.environment, **deployed.environment(stores),
+            cwd=collection.folder,
+            env={**os.environ, **collection.server.environment, **environment,
                  "PREFECT_LOGGING_LEVEL": "INFO", "PREFECT_WORKER_QUERY_SECONDS": "1"},
             stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
         )  # fmt: skip

@@ -17,6 +17,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.schedules import IntervalSchedule
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.states import Cancelling
+from servers.prefect_told import everything
 
 from sandbox.slack import BOT_TOKEN, Fault
 
@@ -133,6 +134,8 @@ def test_the_token_is_in_nothing_that_prefect_shows(deployed: Deployed, calm: Fl
         deployed.worker_log.read_text(),
     ]
     assert [text for text in shown if BOT_TOKEN in text] == []
+    kept = everything(deployed.server)
+    assert [place for place, told in kept.items() if BOT_TOKEN.encode() in told] == []
 
 
 def test_a_run_from_the_ui_takes_changed_parameters(deployed: Deployed) -> None:
@@ -161,7 +164,7 @@ def test_a_wrong_parameter_is_refused_before_anything_runs(
 
 
 def test_a_wrong_token_fails_at_once_and_says_what_to_do(deployed: Deployed) -> None:
-    save_block(deployed.client, "wrong", "xoxb-1-wrong-token")
+    save_block(deployed.client, "slack", "wrong", {"token": "xoxb-1-wrong-token"})
     before = deployed.slack.requests.count("auth.test")
     run = deployed.start("wrong", {"credentials": "wrong"})
     state = deployed.ended(run)

@@ -22,7 +22,7 @@ def server(prefect_server: PrefectServer) -> PrefectServer:
     done = module(prefect_server, "deployments.setup")
     assert done.returncode == 0, done.stderr
     with client_of(prefect_server) as client:
-        resume(client)
+        resume(client, NAME, RESCAN)
     return prefect_server
 
 

@@ -4,12 +4,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 _TESTS = Path(__file__).parents[1]
-for _path in (_TESTS / "tasks", _TESTS / "stores" / "elasticsearch"):
+for _path in (_TESTS / "tasks", _TESTS / "stores" / "elasticsearch", _TESTS / "deployments"):
     if str(_path) not in sys.path:
         sys.path.append(str(_path))
 
@@ -21,9 +21,13 @@ from servers.elasticsearch.fixture import (  # noqa: E402
     elasticsearch_prefix,
     elasticsearch_url,
 )
+from servers.prefect import PrefectServer  # noqa: E402
 
 from faults.stages import STAGES  # noqa: E402
 from faults.vendor.scene import Undisturbed  # noqa: E402
+
+if TYPE_CHECKING:
+    from deployed import Collection
 
 __all__ = [
     "elasticsearch_client",
@@ -41,6 +45,28 @@ def fork_server() -> Iterator[ForkServer]:
     modules = ["tasks.pipeline", "tasks.stores", "faults.rehearsals", "pyarrow.parquet"]
     with running_fork_server(modules) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def collection(
+    prefect_server: PrefectServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator["Collection"]:
+    """The collection as an operator deploys it, for all sources that have a stage."""
+    from deployed import (  # noqa: PLC0415 (imports Prefect, 1 s)
+        Collection,
+        client_of,
+        module,
+        resume,
+        running_worker,
+    )
+
+    done = module(prefect_server, "deployments.setup")
+    assert done.returncode == 0, done.stderr
+    with client_of(prefect_server) as client:
+        resume(client, *(f"{name}-sync/{name}" for name in SOURCES))
+        deployed = Collection(prefect_server, client, tmp_path_factory.mktemp("deployed"))
+        with running_worker(deployed, {}):
+            yield deployed
 
 
 @pytest.fixture(scope="session")

@@ -4,98 +4,24 @@ Who may read what is shuffled, synced, and asked by both ways of searching; then
 What the source itself shows is what its sandbox shows a person.
 """
 
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 from effort import tries
-from langchain_core.documents import Document
 
 from documents.principals import DENY_ALL
+from faults.access import assert_all_that_is_promised, assert_only_what_is_shown, stores_in
 from faults.stages import STAGES
 from faults.stages.base import Stage
 from faults.syncing import sync
-from stores.base import SearchFilter
-from stores.search import HybridSearch
-from stores.settings import StoreSettings
-from tasks.stores import Stores, open_stores
 
 pytestmark = pytest.mark.faults
 
 GRAPHS = tries(1, 8)
 QUERIES = tries(30, 450)
 """Of each source, graph and moment: 3 x 8 x 2 x 450 = 21,600 in all."""
-
-
-@contextmanager
-def stores_in(folder: Path, **places: str) -> Iterator[Stores]:
-    settings = StoreSettings(
-        data_directory=folder, embedding_model="python:faults.words_model:MODEL", **places
-    )
-    stores = open_stores(settings)
-    try:
-        yield stores
-    finally:
-        stores.close()
-
-
-def words_of(documents: list[Document], dice: Random) -> str:
-    """What somebody may ask: words of documents, of those they must not see too."""
-    document = dice.choice(documents)
-    words = re.findall(r"[\w.-]{3,}", f"{document.metadata['title']} {document.page_content}")
-    first = dice.randrange(len(words))
-    some = words[first : first + dice.randint(1, 5)]
-    return f'"{some[0]}"' if dice.random() < 0.2 else " ".join(some)
-
-
-def assert_only_what_is_shown(
-    stage: Stage[Any, Any], company: Any, stores: Stores, dice: Random, queries: int = QUERIES
-) -> int:
-    """Asks as everybody; how many documents came back."""
-    documents = [d for d in stores.index.iterate() if d.metadata["title"] or d.page_content]
-    people = stage.people(company)
-    if not documents:
-        return 0
-    search = HybridSearch(stores.index, stores.vectors, stores.embeddings)
-    narrow = HybridSearch(stores.index, stores.vectors, stores.embeddings, candidates=1)
-    principals = {person: stores.ledger.principals_of(person) for person in people}
-    principals["nobody@outside.example"] = stores.ledger.principals_of("nobody@outside.example")
-    readers = [p for p in people if stores.index.count(SearchFilter(principals=principals[p]))]
-    found = 0
-    for number in range(queries):
-        # Half of the questions come from those who may read something at all.
-        askers = readers if number % 2 and readers else sorted(principals)
-        person, asked = dice.choice(askers), words_of(documents, dice)
-        results = search.search(asked, as_user=principals[person], limit=dice.choice((5, 100)))
-        for result in results:
-            assert person in people, (person, result.document.id)
-            assert stage.may_read(company, person, result.document), (person, result.document.id)
-        found += len(results)
-        # Who is let see anything that matches finds it, although better matches are hidden: the
-        # filter is within the query, not behind its first results.
-        if results:
-            assert narrow.search(asked, as_user=principals[person], limit=1), (person, asked)
-    return found
-
-
-def assert_all_that_is_promised(stage: Stage[Any, Any], company: Any, stores: Stores) -> int:
-    """Compares the whole index as everybody; how many pairs were promised."""
-    documents = list(stores.index.iterate())
-    promised = 0
-    for person in stage.people(company):
-        where = SearchFilter(principals=stores.ledger.principals_of(person))
-        shown = {document.id for document in stores.index.iterate(where)}
-        for document in documents:
-            if document.id in shown:
-                assert stage.may_read(company, person, document), (person, document.id)
-            elif stage.is_promised(company, person, document):
-                raise AssertionError((person, document.id, document.metadata["access"]))
-        promised += len(shown)
-    return promised
 
 
 @pytest.mark.parametrize("graph", range(GRAPHS))
@@ -112,7 +38,7 @@ def test_everybody_finds_what_the_source_shows_them_and_nothing_else(
             exporter = stage.opener(sandbox)()
             assert sync(stage, exporter, stores, f"run-{moment}") == []
             exporter.close()
-            assert assert_only_what_is_shown(stage, company, stores, dice)
+            assert assert_only_what_is_shown(stage, company, stores, dice, QUERIES)
             assert assert_all_that_is_promised(stage, company, stores)
             stage.shuffle_access(company, dice)
 

@@ -9,7 +9,6 @@ import logging
 import os
 import pickle
 import traceback
-from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,7 +17,6 @@ from threading import Thread
 from typing import Any
 from urllib.parse import quote
 
-import pyarrow.parquet
 import pytest
 from effort import FULL
 
@@ -26,10 +24,10 @@ from documents.errors import DataGettersError
 from exporters.extraction import Extractor
 from exporters.redaction import redact_all_logs
 from exporters.registry import source
+from faults.leaks import everything_in, leaks, trouble
 from faults.stages import STAGES
 from faults.stages.base import CANARY, Stage
 from faults.syncing import sync
-from sandbox.faults import Fault
 from stores.settings import StoreSettings
 from tasks.making import Recipe
 from tasks.making_process import Order, ProcessMaker
@@ -40,31 +38,6 @@ pytestmark = pytest.mark.faults
 TROUBLES = ("none", "401", "redirect") + FULL * (
     "200", "403", "500", "page", "late 401", "late 500", "late redirect",
 )  # fmt: skip
-
-
-def spellings(secret: str) -> set[bytes]:
-    """How a secret may be written."""
-    found = {secret, quote(secret, safe=""), secret.replace("/", "\\/")}
-    return {one.encode() for one in found} | {b64encode(secret.encode()).rstrip(b"=")}
-
-
-def leaks(told: str | bytes, secrets: list[str]) -> list[str]:
-    data = told.encode(errors="replace") if isinstance(told, str) else told
-    return [secret for secret in secrets if any(one in data for one in spellings(secret))]
-
-
-def everything_in(folder: Path) -> bytes:
-    """All bytes below a folder, those of Parquet files decompressed, and all names."""
-    found = b""
-    for path in sorted(folder.rglob("*")):
-        found += str(path).encode()
-        if path.is_file():
-            found += path.read_bytes()
-        if path.suffix == ".parquet":
-            rows = pyarrow.parquet.ParquetFile(path).read().to_pylist()
-            found += repr(rows).encode()
-            found += b"".join(v for row in rows for v in row.values() if isinstance(v, bytes))
-    return found
 
 
 def children() -> Iterator[tuple[int, bytes]]:
@@ -87,27 +60,6 @@ def shown_by(value: Any, depth: int = 3) -> str:
         inner = [v for v in vars(value).values() if hasattr(v, "__dict__")]
         parts += [shown_by(one, depth - 1) for one in inner]
     return "\n".join(parts)
-
-
-def trouble(kind: str, secret: str) -> list[Fault]:
-    """A vendor that says the credential back."""
-    late, _, kind = kind.rpartition(" ")
-    body = {
-        "ok": False, "error": f"bad token {secret}", "message": f"Bearer {secret}",
-        "errorMessages": [f"The token {secret} is refused"], "warningMessages": [],
-    }  # fmt: skip
-    common: dict[str, Any] = {"times": None, "skip": 6 if late else 0, "body": body}
-    match kind:
-        case "none":
-            return []
-        case "redirect":
-            place = f"http://127.0.0.1:9/{quote(secret, safe='')}?access_token={quote(secret)}"
-            return [Fault("answer", **{**common, "status": 302, "headers": {"Location": place}})]
-        case "page":
-            return [Fault("html", times=None, status=200)]
-        case "500":
-            return [Fault("server_error", **{**common, "status": 500, "times": 40})]
-    return [Fault("answer", **{**common, "status": int(kind)})]
 
 
 @pytest.fixture

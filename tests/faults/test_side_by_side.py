@@ -4,13 +4,9 @@ One of two runs syncs and the other ends at once with a sentence. Whoever waits 
 waits, and says so when it takes too long; nothing of it shows in the end.
 """
 
-import json
-import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -22,24 +18,20 @@ from contract_kill_and_resume import Rehearsal
 from effort import FULL
 from fork_server import ForkServer
 from servers.prefect import PrefectServer
-from store_state import state_of
 from watched_stores import Watch, settings_in
 
-from exporters.base import BaseExporter
-from faults.rehearsals import rehearsal_of
+from faults.commands import documents, environment, started
+from faults.rehearsals import rehearsal_of, run_once_free
 from faults.stages import STAGES
-from faults.stages.base import Stage
 from sandbox.faults import Fault
 from stores.errors import StoreBusyError
 from stores.ledger.errors import LeaseHeldError
 from stores.sqlite import database
 from tasks.partition_errors import PartitionFailedError
-from tasks.stores import open_stores
 
 pytestmark = pytest.mark.faults
 
 PATIENCE = 300.0
-ROOT = Path(__file__).parents[2]
 SOURCES = sorted(STAGES) if FULL else ["jira"]
 
 
@@ -148,68 +140,11 @@ def test_a_ledger_that_stays_locked_stops_the_run_with_a_sentence(
     assert isinstance(stopped.value.__cause__, StoreBusyError)
     assert stopped.value.retryable
     monkeypatch.undo()
-    until(lambda: _free(rehearsal, tmp_path), "the lease to be free")
+    run_once_free(rehearsal, tmp_path)
     assert rehearsal.state(tmp_path) == undisturbed
 
 
-def _free(rehearsal: Rehearsal, folder: Path) -> bool:
-    """Runs, unless the lease of the run before is still held: it could not be given back."""
-    try:
-        rehearsal.run(folder, 0, Watch())
-    except LeaseHeldError:
-        stores = rehearsal.open_stores(folder, Watch())
-        with stores.ledger._backend.write() as connection:
-            connection.exec_driver_sql("UPDATE ledger_leases SET expires_at = 0")
-        stores.close()
-        return False
-    return True
-
-
 # --- the command itself ------------------------------------------------------------------------
-
-
-def environment(stage: Stage[Any, Any], sandbox: Any, folder: Path) -> Mapping[str, str]:
-    """What a command finds: the stage's settings and credentials, and stores of its own."""
-    exporter: BaseExporter = stage.opener(sandbox)()
-    given = exporter._settings.model_dump(mode="json", exclude_unset=True)  # type: ignore[attr-defined]
-    exporter.close()
-    settings = {
-        f"DATA_GETTERS_{stage.source.upper()}__{name.upper()}": (
-            value if isinstance(value, str) else json.dumps(value)
-        )
-        for name, value in given.items()
-    }
-    return {
-        **os.environ,
-        **settings,
-        **stage.credentials(sandbox),
-        "DATA_GETTERS_STORES__DATA_DIRECTORY": str(folder),
-    }
-
-
-def started(
-    stage: Stage[Any, Any], server: PrefectServer, variables: Mapping[str, str]
-) -> "subprocess.Popen[str]":
-    chosen = stage.selection().model_dump(exclude_unset=True)
-    options = [
-        word
-        for name, values in chosen.items()
-        for word in (f"--{name.replace('_', '-')}", ",".join(values))
-    ]
-    return subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", "sync", stage.source, *options],
-        cwd=ROOT, env={**variables, **server.environment}, text=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-
-
-def documents(folder: Path) -> Any:
-    stores = open_stores(settings_in(folder, embedding_model="wordllama"))
-    try:
-        state = state_of(stores)
-    finally:
-        stores.close()
-    return {name: state[name] for name in ("documents", "vectors", "found by")}
 
 
 @pytest.mark.prefect

@@ -36,13 +36,19 @@ _INSTALLED = Path("/usr/lib/postgresql")
 # Nothing is kept, so nothing need be flushed to the disk.
 _SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off")
 
-# Ends the server when its standard input is closed: also when the tests were killed.
+# Stops and starts the server as told, a word a line, and ends it when its standard input is closed:
+# also when the tests were killed.
 _KEEPER = """
 folder=$1
 shift
-"$@" >log 2>&1 </dev/null &
-server=$!
-read -r _
+start() { "$@" >>log 2>&1 </dev/null & server=$!; }
+start "$@"
+while read -r word; do
+    case $word in
+        start) start "$@" ;;
+        stop) kill -INT $server; wait $server; echo stopped ;;
+    esac
+done
 kill -QUIT $server
 wait $server
 cd / && rm -rf -- "$folder"
@@ -60,9 +66,56 @@ class PostgresqlServer:
         url: Of its maintenance database, with user and password.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(
+        self, url: str, keeper: "subprocess.Popen[bytes] | None" = None, log: Path | None = None
+    ) -> None:
         self.url = url
+        self._keeper = keeper
+        self._log = log
         self._made: list[str] = []
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it can be stopped and started."""
+        return self._keeper is not None
+
+    def stop(self) -> None:
+        """Stops it, and whoever is connected, as an operator does."""
+        self._tell("stop")
+        assert self._keeper is not None
+        assert self._keeper.stdout is not None
+        self._keeper.stdout.readline()
+
+    def start(self) -> None:
+        """Starts it again, and waits until it answers."""
+        self._tell("start")
+        self.wait()
+
+    def wait(self) -> None:
+        """Waits until it answers.
+
+        Raises:
+            PostgresqlUnavailable: It does not.
+        """
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            try:
+                psycopg.connect(conninfo(self.url)).close()
+            except psycopg.OperationalError as error:
+                if time.monotonic() > deadline:
+                    told = self._log.read_text() if self._log and self._log.exists() else ""
+                    raise PostgresqlUnavailable(
+                        f"the server did not start: {error}\n{told}"
+                    ) from error
+                time.sleep(0.05)
+            else:
+                return
+
+    def _tell(self, word: str) -> None:
+        assert self._keeper is not None
+        assert self._keeper.stdin is not None
+        self._keeper.stdin.write(f"{word}\n".encode())
+        self._keeper.stdin.flush()
 
     def new_database(self, template: str | None = None) -> str:
         """Makes an empty database, or a copy of another, and gives its URL."""
@@ -174,14 +227,16 @@ def _started(
         ["sh", "-c", _KEEPER, "sh", folder, programs / "postgres", "-D", data, *options],
         cwd=folder,
         stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         **identity,  # type: ignore[call-overload]
     )
     try:
         url = make_url("postgresql://127.0.0.1/postgres").set(
             port=port, username=USER, password=PASSWORD
         )
-        server = PostgresqlServer(url.render_as_string(hide_password=False))
-        _wait(server, folder / "log")
+        address = url.render_as_string(hide_password=False)
+        server = PostgresqlServer(address, keeper, folder / "log")
+        server.wait()
         yield server
     finally:
         with suppress(BrokenPipeError):
@@ -219,17 +274,3 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
-
-
-def _wait(server: PostgresqlServer, log: Path) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while True:
-        try:
-            psycopg.connect(conninfo(server.url)).close()
-        except psycopg.OperationalError as error:
-            if time.monotonic() > deadline:
-                told = log.read_text() if log.exists() else ""
-                raise PostgresqlUnavailable(f"the server did not start: {error}\n{told}") from error
-            time.sleep(0.05)
-        else:
-            return

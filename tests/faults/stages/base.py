@@ -176,6 +176,10 @@ class Stage(ABC, Generic[Company, Sandbox]):
         The first of that is what a vendor may say back.
         """
 
+    def secret_credentials(self, sandbox: Sandbox) -> dict[str, str]:
+        """The credential of `secret_opener`, once that was called, as `credentials` gives it."""
+        return self.credentials(sandbox)
+
     def close(self, company: Company) -> str:
         """Takes away the access to one part; its key, as a partition."""
 
@@ -203,6 +207,19 @@ class Stage(ABC, Generic[Company, Sandbox]):
     def manifest(self) -> SourceManifest:
         """The source's manifest."""
         return source(self.source)
+
+    def in_block(self, variables: Mapping[str, str]) -> dict[str, str]:
+        """Credentials as a saved block holds them.
+
+        Args:
+            variables: Their values by the variables that a process would find.
+        """
+        return {
+            name: variables[variable]
+            for name, field in self.manifest.credentials.items()
+            for variable in field.environment
+            if variable in variables
+        }
 
     @property
     def store_name(self) -> str:

@@ -247,6 +247,9 @@ class JiraStage(Stage[Site, JiraSandbox]):
         basic = b64encode(f"{SYNC_EMAIL}:{CANARY}".encode()).decode()
         return Opener(jira_exporter, (sandbox.base_url, CANARY)), [CANARY, basic]
 
+    def secret_credentials(self, sandbox: JiraSandbox) -> dict[str, str]:
+        return {"JIRA_API_TOKEN": CANARY}
+
     @staticmethod
     def _viewer(company: Site, person: str) -> Viewer | None:
         found = next((p for p in company.people.values() if p.email == person), None)

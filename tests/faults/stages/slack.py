@@ -184,6 +184,9 @@ class SlackStage(Stage[Workspace, SlackSandbox]):
         company.issue_token(CANARY, bot.user, kind="bot", scopes=bot.scopes)
         return Opener(slack_exporter, (sandbox.base_url, CANARY)), [CANARY]
 
+    def secret_credentials(self, sandbox: SlackSandbox) -> dict[str, str]:
+        return {"SLACK_BOT_TOKEN": CANARY}
+
     @staticmethod
     def _accounts(company: Workspace, person: str) -> list[User]:
         return [u for u in company.users.values() if u.email == person and not u.deleted]

@@ -6,10 +6,12 @@ import subprocess
 import sys
 import traceback
 from pathlib import Path
+from threading import Timer
 
 import psycopg
 import pytest
 from ledger_samples import Channel, record
+from psycopg import sql
 from servers.postgresql import PASSWORD, PostgresqlServer, conninfo
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -23,8 +25,10 @@ from stores.errors import (
     StoreReadOnlyError,
     StoreUnavailableError,
 )
+from stores.ledger import backend, copies
 from stores.ledger.ledger import Ledger
 from stores.ledger.postgresql import sentence
+from stores.ledger.tables import connections
 
 SECRET = "hunter2"
 
@@ -124,10 +128,76 @@ def test_a_server_that_was_restarted_costs_nothing(postgresql: PostgresqlServer)
     assert ledger.connection_id("slack", "T1", "Acme") == 1
 
 
+def test_who_keeps_a_lock_is_not_waited_for_for_ever(
+    postgresql: PostgresqlServer, postgresql_template: str
+) -> None:
+    url = postgresql.new_database(postgresql_template)
+    ledger = Ledger.open(f"{url}?options=-clock_timeout%3D200")
+    table = sql.Identifier(connections.name)
+    with psycopg.connect(conninfo(url)) as other:
+        other.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(table))
+        for waiting in (lambda: ledger.connection_id("slack", "T1", "Acme"), ledger.connections):
+            with pytest.raises(StoreBusyError, match="has held a lock on the ledger") as caught:
+                waiting()
+            assert caught.value.retryable
+            assert "pg_stat_activity" in caught.value.hint
+    assert ledger.connection_id("slack", "T1", "Acme") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "waits"), [("", "30s"), ("?options=-c%20lock_timeout%3D5min", "5min")]
+)
+def test_how_long_a_lock_is_waited_for_may_be_said_in_the_url(
+    options: str, waits: str, postgresql: PostgresqlServer, postgresql_template: str
+) -> None:
+    ledger = Ledger.open(postgresql.new_database(postgresql_template) + options)
+    for connected in (ledger._backend.read, ledger._backend.write):
+        with connected() as connection:
+            assert connection.exec_driver_sql("SHOW lock_timeout").scalar_one() == waits
+
+
+@pytest.mark.parametrize(("options", "idle"), [("", "30"), ("?keepalives_idle=7", "7")])
+def test_a_server_whose_machine_vanished_is_given_up_after_a_minute(
+    options: str, idle: str, postgresql: PostgresqlServer, postgresql_template: str
+) -> None:
+    ledger = Ledger.open(postgresql.new_database(postgresql_template) + options)
+    with ledger._backend.read() as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)
+        found = driver.info.get_parameters()
+    assert found["keepalives_idle"] == idle
+    assert (found["keepalives_interval"], found["keepalives_count"]) == ("10", "3")
+    assert found["tcp_user_timeout"] == "60000"
+
+
+@pytest.mark.parametrize("space", [backend._LOCK_SPACE, copies._LOCK_SPACE])
+def test_who_commits_or_merges_waits_for_another_who_does_however_long_that_takes(
+    space: int, postgresql: PostgresqlServer, postgresql_template: str
+) -> None:
+    url = postgresql.new_database(postgresql_template)
+    ledger = Ledger.open(f"{url}?options=-clock_timeout%3D50")
+    channel = Channel.of(ledger)
+    with psycopg.connect(conninfo(url), autocommit=True) as other:
+        other.execute("SELECT pg_advisory_lock(%s, 1)", [space])
+        letting_go = Timer(0.3, other.close)
+        letting_go.start()
+        if space == copies._LOCK_SPACE:
+            with ledger.merging(1):
+                assert other.closed
+        else:
+            channel.commit(records=[record("thread:1")])
+        assert other.closed
+        letting_go.join()
+    with ledger._backend.write() as connection:
+        ledger._backend.lock(connection, 1, space)
+        assert connection.exec_driver_sql("SHOW lock_timeout").scalar_one() == "50ms"
+
+
 @pytest.mark.parametrize(
     ("cause", "kind", "words"),
     [
         (psycopg.errors.DiskFull("could not extend file"), StoreFullError, "disk .* is full"),
+        (psycopg.errors.LockNotAvailable("timeout"), StoreBusyError, "for too long: timeout"),
         (psycopg.errors.DeadlockDetected("deadlock"), StoreBusyError, "in the way"),
         (psycopg.errors.DataCorrupted("bad page"), StoreCorruptError, "is damaged: bad page"),
         (psycopg.errors.TooManyConnections("too many"), StoreUnavailableError, "too many"),
