@@ -411,8 +411,11 @@ class Mailbox:
         if error is not None:
             return error
         if not isinstance(answer.body, Mapping) or not answer.body.get("id"):
-            return InvalidDataError(
-                f"Gmail gave the mail {identifier} without its content.", external_id=identifier
+            # A login page, half an answer: what is no mail in a 200 is most often one in passing.
+            return TransientError(
+                f"Gmail gave the mail {identifier} without its content.",
+                hint="It is asked again; if it lasts, look at the service's status page, and at "
+                "proxies on the way.",
             )
         message: Message = answer.body
         return message

@@ -99,7 +99,10 @@ def parse_batch(content: bytes, headers: Mapping[str, str]) -> dict[int, InnerRe
 
 def left_out(service: str, request: str) -> ExportError:
     """The error of a part that the answer of a batch does not hold."""
-    return TransientError(f"{service} left a part of the batch unanswered ({request}).")
+    return TransientError(
+        f"{service} left a part of the batch unanswered ({request}).",
+        hint="It is asked again; if it lasts, look at the service's status page.",
+    )
 
 
 def _halves(data: bytes) -> tuple[bytes, bytes, bytes]:

@@ -1,5 +1,6 @@
 """Syncs of a source's stage that can be run again and again, in any process."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from watched_stores import Watch, settings_in, watched
 
 from exporters.base import BaseExporter
 from exporters.registry import SourceManifest
-from faults.stages.base import CLOCK, Opener, Stage
+from faults.stages.base import CLOCK, NOW, Opener, Stage
 from stores.ledger.errors import LeaseHeldError
 from tasks.making import Recipe
 from tasks.making_process import Order, ProcessMaker
@@ -117,7 +118,8 @@ def rehearsal_of(
         open_stores: Opens the stores in a folder; None for those in one file.
         apart: Whether documents are made in a process of their own.
         phases: How many syncs follow each other.
-        clock: What the exporters' clock says; None for that of the machine.
+        clock: What the exporters' clock says; None for that of the machine, which then is to be one
+            at which the companies live, as is the vendor's.
         fields: Others of the rehearsal.
     """
     selection = stage.selection()
@@ -125,6 +127,10 @@ def rehearsal_of(
         first, moved = stage.company(), stage.company()
         stage.move(moved)
         served = [stack.enter_context(stage.served(company)) for company in (first, moved)]
+        if clock is None:
+            began = time.monotonic()
+            for sandbox in served:
+                stage.sign_in_by(sandbox, lambda: NOW + time.monotonic() - began)
         openers = [stage.opener(sandbox).at(clock) for sandbox in served]
         yield Rehearsal(
             open_exporter=Phases((*openers, openers[-1])),

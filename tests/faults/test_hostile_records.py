@@ -9,7 +9,7 @@ import copy
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import cache
+from functools import cache, reduce
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -37,6 +37,7 @@ pytestmark = pytest.mark.faults
 
 RUNS = tries(80, 5_000)
 _SECONDS = 1.0
+MEGABYTE = 1_000_000
 
 
 def records_of(changes: Iterable[Change]) -> Iterator[RawRecord]:
@@ -77,10 +78,22 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from places(inner, (*path, key))
 
 
+def too_large(payload: Any) -> bool:
+    size = 0
+    for path in places(payload):
+        value = reduce(lambda inner, key: inner[key], path, payload)
+        size += len(value) if isinstance(value, str) else 1
+        if size > MEGABYTE // 4:
+            return True
+    return False
+
+
 def mutated(payload: Any, dice: Random) -> Any:
     """A payload with up to four things replaced, left out, repeated, moved or blown up."""
     changed = copy.deepcopy(payload)
     for _ in range(dice.randint(1, 4)):
+        if too_large(changed):
+            break  # each step may make fifty of it, and no answer is larger than 64 MiB
         *path, last = dice.choice(list(places(changed)))
         place = changed
         for key in path:
@@ -97,7 +110,7 @@ def mutated(payload: Any, dice: Random) -> Any:
                 nasty = str(dice.choice(NASTY))
                 place[last] = place[last][:at] + nasty + place[last][at:]
             case 4 if isinstance(place[last], str):
-                place[last] = (place[last] or "x") * dice.choice((10, 1_000))
+                place[last] = ((place[last] or "x") * dice.choice((10, 1_000)))[:MEGABYTE]
             case 5:
                 other = list(places(changed))
                 from_ = changed

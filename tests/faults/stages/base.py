@@ -129,6 +129,9 @@ class Stage(ABC, Generic[Company, Sandbox]):
     def served(self, company: Company) -> AbstractContextManager[Sandbox]:
         """A sandbox with this company, while the block lasts."""
 
+    def sign_in_by(self, sandbox: Sandbox, clock: Callable[[], float]) -> None:
+        """Has the vendor hold signatures against a clock. Most vendors take none with a time."""
+
     @abstractmethod
     def opener(self, sandbox: Sandbox, **settings: Any) -> Opener:
         """Makes exporters that ask a sandbox, with small pages and no limits of ours.

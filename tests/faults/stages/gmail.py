@@ -1,7 +1,7 @@
 """Gmail: five mailboxes of a company."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from email import message_from_bytes
@@ -133,6 +133,9 @@ class GmailStage(Stage[Mailboxes, GmailSandbox]):
 
     def served(self, company: Mailboxes) -> AbstractContextManager[GmailSandbox]:
         return GmailSandbox(company)
+
+    def sign_in_by(self, sandbox: GmailSandbox, clock: Callable[[], float]) -> None:
+        sandbox.oauth.clock = clock
 
     def opener(self, sandbox: GmailSandbox, **settings: Any) -> Opener:
         key = json.dumps(sandbox.service_account_info())
