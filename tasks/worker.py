@@ -6,7 +6,7 @@ hand and gives the others back; one that is killed loses its claims, and its job
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -213,6 +213,8 @@ class Worker:
         for number in sorted(held):
             if self._is_over():
                 return
+            if number not in held:
+                continue
             outcome = self._attempt(held[number])
             if outcome is _Outcome.BLOCKED:
                 return
@@ -230,6 +232,7 @@ class Worker:
                     return _Outcome.BLOCKED
                 if not self._is_ours(job):
                     return _Outcome.LOST
+                self._let_go_beside(job)
                 counts = transform_job(context, job)
                 self._queue.ack([job])
         except LeaseHeldError:
@@ -314,10 +317,27 @@ class Worker:
         most = self._request.most
         return self._stop.is_set() or (most is not None and self.result.done >= most)
 
+    def _let_go_beside(self, job: Job) -> None:
+        """Gives back what must not be in hand should this job kill the worker.
+
+        A claim counts as an attempt. So a job that was in hand when a worker was killed is never
+        again in hand while another one is done: one that kills its workers takes none along.
+        """
+        suspect = self._is_suspect(job)
+        self._release(
+            [j for j in self._claimed() if j.id != job.id and (suspect or self._is_suspect(j))]
+        )
+
+    def _is_suspect(self, job: Job) -> bool:
+        return job.attempts > 1 or job.attempts >= self._queue.policy.attempts
+
     def _release_held(self) -> None:
-        jobs = self._claimed()
+        self._release(self._claimed())
+
+    def _release(self, jobs: Sequence[Job]) -> None:
         with self._lock:
-            self._held.clear()
+            for job in jobs:
+                del self._held[job.connection_id, job.partition][job.id]
         if jobs:
             self._queue.release(jobs)
 
