@@ -1,4 +1,4 @@
-"""What all tests share: no settings of this machine, and a server of each kind for those that ask."""
+"""What all tests share: no settings of this machine, and servers for those that ask."""
 
 import os
 from collections.abc import Iterator

@@ -128,7 +128,7 @@ def _worked_off(forks: ForkServer, site: Site, *how: Any, **named: Any) -> Worke
     return worked
 
 
-SOURCES_OF = {"sqlite": "slack", "postgresql": "slack", "rabbitmq": "gmail"}
+SOURCES_OF = {"sqlite": "slack", "postgresql": "slack", "rabbitmq": "slack"}
 EVERY = [
     (kind, source) for kind in SOURCES_OF for source in sorted(STAGES)
     if FULL or SOURCES_OF[kind] == source
@@ -147,26 +147,27 @@ def _check(queues: Queues, site: Site, extracted: Extracted) -> None:
 
 
 @every_queue
-@pytest.mark.parametrize("at_once", [1, 2], ids=["one worker", "two workers"])
+@pytest.mark.parametrize("at_once", [2, 1] if FULL else [2])
 def test_workers_are_killed_at_any_moment(
     queues: Queues, extracted: Extracted, at_once: int, *, forks: ForkServer, tmp_path: Path
 ) -> None:
     dice = random.Random(f"{extracted.site.queue[:4]} {at_once}")  # noqa: S311 (moments)
     killed = 0
-    for number in range(tries(1, 20)):
+    for number in range(tries(1, 10)):
         site = queues.copy(extracted.site, tmp_path / f"{number}")
-        kills = [Kill(cpu=dice.uniform(0.3, 0.9) * extracted.cpu) for _ in range(KILLS)]
+        share = extracted.cpu / at_once
+        kills = [Kill(cpu=dice.uniform(0.3, 0.9) * share) for _ in range(KILLS)]
         killed += _worked_off(forks, site, kills, at_once).killed
         _check(queues, site, extracted)
-    assert killed >= tries(1, 20)
+    assert killed >= tries(1, 10)
 
 
 @every_queue
-@pytest.mark.parametrize("written", [False, True], ids=["begun", "written"])
+@pytest.mark.parametrize("written", [False, True] if FULL else [False])
 def test_workers_are_killed_before_the_queue_hears_that_a_job_is_done(
     queues: Queues, extracted: Extracted, written: bool, *, forks: ForkServer, tmp_path: Path
 ) -> None:
-    number = tries(1, 8)
+    number = tries(1, 4)
     for place in range(2, extracted.jobs - 3, (extracted.jobs - 5) // number)[:number]:
         site = queues.copy(extracted.site, tmp_path / f"{place}")
         kills = [Kill(job=one, written=written) for one in (place, 1, 2)]
@@ -174,7 +175,7 @@ def test_workers_are_killed_before_the_queue_hears_that_a_job_is_done(
         _check(queues, site, extracted)
 
 
-@every_queue
+@pytest.mark.parametrize(("queues", "extracted"), EVERY if FULL else EVERY[:1], indirect=True)
 def test_a_job_that_kills_its_workers_is_given_up_and_takes_no_other_along(
     queues: Queues, extracted: Extracted, forks: ForkServer, tmp_path: Path
 ) -> None:
@@ -189,9 +190,9 @@ def test_a_job_that_kills_its_workers_is_given_up_and_takes_no_other_along(
 
 
 @pytest.mark.parametrize(
-    ("queues", "extracted"), [("rabbitmq", "gmail")], indirect=True, ids=["gmail"]
+    ("queues", "extracted"), [("rabbitmq", "slack")], indirect=True, ids=["slack"]
 )
-def test_the_broker_is_killed_while_two_workers_work(
+def test_the_broker_is_killed_while_workers_work(
     rabbitmq: RabbitmqServer,
     queues: Queues,
     extracted: Extracted,
@@ -206,10 +207,12 @@ def test_the_broker_is_killed_while_two_workers_work(
         gate = tmp_path / f"gate-{number}"
         with ThreadPoolExecutor(1) as pool:
             works = pool.submit(_worked_off, forks, site, at_once=2, gate=gate)
-            _wait_until(lambda gate=gate: len([*gate.parent.glob(f"{gate.name}.*")]) == 2)
-            time.sleep(tries(1, 0))  # a queue that is younger may not survive, and is made anew
-            rabbitmq.kill()
-            gate.touch()
+            try:
+                _wait_until(lambda gate=gate: [*gate.parent.glob(f"{gate.name}.*")] != [])
+                time.sleep(tries(1, 0))  # a queue that is younger may not survive, and is made anew
+                rabbitmq.kill()
+            finally:
+                gate.touch()
             time.sleep(0.5)
             rabbitmq.start()
             works.result()
