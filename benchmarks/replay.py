@@ -164,7 +164,8 @@ def main() -> None:
         best = min(runs, key=lambda one: one["cpu"])
         rate = arguments.documents / best["cpu"]
         print(f"{way:12} {best['cpu']:10.2f} {best['wall']:7.2f} {rate:11,.0f} "
-              f"{best['texts']:8,} {best['written']:8,} {best['unchanged']:10,} {best['alone']:24.2f}")  # fmt: skip
+              f"{best['texts']:8,} {best['written']:8,} {best['unchanged']:10,} "
+              f"{best['alone']:24.2f}")  # fmt: skip
 
 
 if __name__ == "__main__":
