@@ -155,6 +155,7 @@ def test_workers_are_killed_at_any_moment(
     killed = 0
     for number in range(tries(1, 10)):
         site = queues.copy(extracted.site, tmp_path / f"{number}")
+        site = replace(site, making="apart" if number % 4 == 1 else "here")
         share = extracted.cpu / at_once
         kills = [Kill(cpu=dice.uniform(0.3, 0.9) * share) for _ in range(KILLS)]
         killed += _worked_off(forks, site, kills, at_once).killed
