@@ -1,6 +1,7 @@
-"""Replay of what landed: CPU and rate, with an embedding that takes constant time.
+"""Replay of what landed: CPU and rate, with an embedding that takes constant time, or a real one.
 
     python -m benchmarks.replay                       # 20,000 documents, best of 3
+    python -m benchmarks.replay --model wordllama     # and the embedding of the same texts alone
 
 The documents of `benchmarks.pipeline` are synced once; then they are made again of the landing, in
 a process of its own each time: with the same code (nothing is written), with a new mapping (every
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -22,7 +23,8 @@ from langchain_core.documents import Document
 
 from benchmarks.made_up_source import PARTITION, ConstantTime, FileExporter, write_source
 from exporters.changes import RawRecord
-from stores.opening import open_vector_store
+from stores.embeddings import EmbeddingModel
+from stores.opening import open_embeddings, open_vector_store
 from stores.settings import load_store_settings
 from tasks.context import SyncContext
 from tasks.options import SyncOptions
@@ -45,9 +47,54 @@ class NewMapping(FileExporter):
             yield document
 
 
-def _context(folder: Path, exporter: FileExporter) -> SyncContext:
+class Listened(EmbeddingModel):
+    """A model that keeps what it is asked, to be asked again by itself.
+
+    Attributes:
+        cpu: Seconds of CPU that it took, of the threads that asked.
+    """
+
+    def __init__(self, inner: EmbeddingModel) -> None:
+        super().__init__(inner.identity, inner.dimensions)
+        self.inner = inner
+        self.asked: list[Sequence[str]] = []
+        self.cpu = 0.0
+
+    @property
+    def texts(self) -> int:
+        """How many texts it was asked."""
+        return sum(map(len, self.asked))
+
+    def embed_matrix(self, texts: Sequence[str]) -> Any:
+        """See `EmbeddingModel.embed_matrix`."""
+        self.asked.append(texts)
+        began = time.thread_time()
+        try:
+            return self.inner.embed_matrix(texts)
+        finally:
+            self.cpu += time.thread_time() - began
+
+    def embed_question(self, text: str) -> Any:
+        """See `EmbeddingModel.embed_question`."""
+        return self.inner.embed_question(text)
+
+    def alone(self) -> tuple[float, float]:
+        """Embeds everything again; seconds on the clock and of CPU."""
+        wall, cpu = time.monotonic(), time.process_time()
+        for texts in self.asked:
+            self.inner.embed_matrix(texts)
+        return time.monotonic() - wall, time.process_time() - cpu
+
+
+def _context(folder: Path, exporter: FileExporter, model_name: str) -> SyncContext:
     settings = load_store_settings(data_directory=folder, embedding_model="none")
-    model = ConstantTime()
+    model: EmbeddingModel = ConstantTime()
+    if model_name:
+        found = open_embeddings(settings, model_name)
+        if found is None:
+            sys.exit("A model is needed.")
+        found.embed_matrix(["warm"])
+        model = Listened(found)
     vectors = open_vector_store(settings)
     vectors.bind(model.identity, model.dimensions)
     plain = open_stores(settings)
@@ -66,10 +113,10 @@ def _context(folder: Path, exporter: FileExporter) -> SyncContext:
     )
 
 
-def run(source: Path, folder: Path, way: str) -> dict[str, Any]:
+def run(source: Path, folder: Path, way: str, model_name: str) -> dict[str, Any]:
     """Syncs (way `sync`) or replays once and measures; runs in a process of its own."""
     exporter = (NewMapping if way == "new mapping" else FileExporter)(source)
-    context = _context(folder, exporter)
+    context = _context(folder, exporter, model_name)
     wall, cpu = time.monotonic(), time.process_time()
     if way == "sync":
         counts = sync_partition(context, PARTITION).counts
@@ -79,17 +126,20 @@ def run(source: Path, folder: Path, way: str) -> dict[str, Any]:
         counts = replay_partition(context, state, request).counts
     cpu, wall = time.process_time() - cpu, time.monotonic() - wall
     model = context.stores.embeddings
+    embedding = model.cpu if isinstance(model, Listened) else 0.0
     context.stores.close()
     return {
+        "embedding": embedding,
         "cpu": cpu,
         "wall": wall,
-        "texts": model.texts if isinstance(model, ConstantTime) else 0,
+        "alone": model.alone()[0] if isinstance(model, Listened) else 0.0,
+        "texts": model.texts if isinstance(model, ConstantTime | Listened) else 0,
         "written": counts.written,
         "unchanged": counts.unchanged,
     }
 
 
-def measure(documents: int, repeat: int) -> dict[str, list[dict[str, Any]]]:
+def measure(documents: int, repeat: int, model: str) -> dict[str, list[dict[str, Any]]]:
     """Runs every way `repeat` times, each after a sync of its own."""
     found: dict[str, list[dict[str, Any]]] = {way: [] for way in WAYS}
     with tempfile.TemporaryDirectory() as name:
@@ -100,7 +150,7 @@ def measure(documents: int, repeat: int) -> dict[str, list[dict[str, Any]]]:
                 folder = root / f"stores-{number}-{place}"
                 for step in ("sync", way):
                     command = [sys.executable, "-m", "benchmarks.replay", f"--way={step}",
-                               "--folder", str(folder)]  # fmt: skip
+                               "--folder", str(folder), f"--model={model}"]  # fmt: skip
                     done = subprocess.run(command, capture_output=True, text=True, check=True)
                 found[way].append(json.loads(done.stdout.splitlines()[-1]))
     return found
@@ -111,20 +161,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--documents", type=int, default=20_000)
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--model", default="", help="as in the settings; by default constant time")
     parser.add_argument("--way", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.way:
         source = arguments.folder.parent / "source.ndjson"
-        print(json.dumps(run(source, arguments.folder, arguments.way)))
+        print(json.dumps(run(source, arguments.folder, arguments.way, arguments.model)))
         return
     print(f"{'replay':12} {'CPU s: min':>10} {'wall s':>7} {'docs/CPU s':>11} {'texts':>8} "
-          f"{'written':>8} {'unchanged':>10}")  # fmt: skip
-    for way, runs in measure(arguments.documents, arguments.repeat).items():
+          f"{'written':>8} {'unchanged':>10} {'embedding, CPU s':>17} "
+          f"{'alone, wall s':>14}")  # fmt: skip
+    for way, runs in measure(arguments.documents, arguments.repeat, arguments.model).items():
         best = min(runs, key=lambda one: one["cpu"])
         rate = arguments.documents / best["cpu"]
         print(f"{way:12} {best['cpu']:10.2f} {best['wall']:7.2f} {rate:11,.0f} "
-              f"{best['texts']:8,} {best['written']:8,} {best['unchanged']:10,}")  # fmt: skip
+              f"{best['texts']:8,} {best['written']:8,} {best['unchanged']:10,} "
+              f"{best['embedding']:17.2f} {best['alone']:14.2f}")  # fmt: skip
 
 
 if __name__ == "__main__":

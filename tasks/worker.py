@@ -6,7 +6,7 @@ hand and gives the others back; one that is killed loses its claims, and its job
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -24,7 +24,7 @@ from stores.ledger.processes import this_process
 from stores.queue.base import JobQueue
 from tasks.results import Counts
 from tasks.scripts import TRANSFORM
-from tasks.session import SyncRequest, SyncSession
+from tasks.session import SyncRequest, SyncSession, worker_lease_prefix
 from tasks.transforming import transform_job
 
 _log: Final = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ _IDLE_SECONDS: Final = 5.0
 
 _BLOCKED_SECONDS: Final = 0.5
 _BLOCKED_ROUNDS: Final = 4
-"""Rounds without anything to do, but for blocked jobs, after which a drain ends."""
+"""Rounds after which a drain ends in which all jobs were blocked, and not by another worker."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +150,7 @@ class Worker:
         self._sessions: dict[tuple[str, str], SyncSession] = {}
         self._held: defaultdict[tuple[int, str | None], dict[int, Job]] = defaultdict(dict)
         self._lost: set[int] = set()
+        self._others_work = False
         self._lock = Lock()
 
     def run(self) -> WorkResult:
@@ -175,8 +176,11 @@ class Worker:
                 self.result.waiting = sum(map(len, self._held.values()))
                 self._release_held()
                 if self._request.drain:
-                    idle_rounds += 1
-                    if not claimed or idle_rounds >= _BLOCKED_ROUNDS:
+                    # Whoever has the job before these may find nothing to claim, and end, while
+                    # they are in hand here.
+                    idle_rounds += not self._others_work
+                    had_some = claimed or self.result.waiting
+                    if not had_some or idle_rounds >= _BLOCKED_ROUNDS:
                         break
                     self._stop.wait(_BLOCKED_SECONDS)
                 elif claimed:
@@ -188,6 +192,7 @@ class Worker:
     def _round(self) -> int:
         """Claims jobs until there are none, and does those that can be done; how many came."""
         claimed = 0
+        self._others_work = False
         while not self._is_over() and sum(map(len, self._held.values())) < _HELD_AT_MOST:
             wait = 0.0 if self._request.drain or claimed else _IDLE_SECONDS
             jobs = self._queue.claim(
@@ -202,8 +207,8 @@ class Worker:
             claimed += len(jobs)
             with self._lock:
                 for job in jobs:
-                    self._held[job.connection_id, job.partition][job.id] = job
-            for place in dict.fromkeys((job.connection_id, job.partition) for job in jobs):
+                    self._held[_place(job)][job.id] = job
+            for place in dict.fromkeys(map(_place, jobs)):
                 self._work_on(place)
         return claimed
 
@@ -213,6 +218,8 @@ class Worker:
         for number in sorted(held):
             if self._is_over():
                 return
+            if number not in held:
+                continue
             outcome = self._attempt(held[number])
             if outcome is _Outcome.BLOCKED:
                 return
@@ -230,9 +237,13 @@ class Worker:
                     return _Outcome.BLOCKED
                 if not self._is_ours(job):
                     return _Outcome.LOST
+                self._let_go_beside(job)
                 counts = transform_job(context, job)
                 self._queue.ack([job])
-        except LeaseHeldError:
+        except LeaseHeldError as held:
+            self._others_work |= held.name.startswith(
+                worker_lease_prefix(job.source, job.connection)
+            )
             return _Outcome.BLOCKED
         except LeaseLostError:
             return _Outcome.LOST
@@ -269,6 +280,9 @@ class Worker:
                 limit=1,
             )
             if oldest and oldest[0].id < job.id:
+                self._others_work |= (
+                    status is JobStatus.CLAIMED and oldest[0].id not in self._held[_place(job)]
+                )
                 return True
         return False
 
@@ -314,10 +328,27 @@ class Worker:
         most = self._request.most
         return self._stop.is_set() or (most is not None and self.result.done >= most)
 
+    def _let_go_beside(self, job: Job) -> None:
+        """Gives back what must not be in hand should this job kill the worker.
+
+        A claim counts as an attempt. So a job that was in hand when a worker was killed is never
+        again in hand while another one is done: one that kills its workers takes none along.
+        """
+        suspect = self._is_suspect(job)
+        self._release(
+            [j for j in self._claimed() if j.id != job.id and (suspect or self._is_suspect(j))]
+        )
+
+    def _is_suspect(self, job: Job) -> bool:
+        return job.attempts > 1 or job.attempts >= self._queue.policy.attempts
+
     def _release_held(self) -> None:
-        jobs = self._claimed()
+        self._release(self._claimed())
+
+    def _release(self, jobs: Sequence[Job]) -> None:
         with self._lock:
-            self._held.clear()
+            for job in jobs:
+                del self._held[_place(job)][job.id]
         if jobs:
             self._queue.release(jobs)
 
@@ -327,6 +358,11 @@ class Worker:
                 session.stores.maintain()
             session.close()
         self._sessions.clear()
+
+
+def _place(job: Job) -> tuple[int, str | None]:
+    """What has its jobs done in order: a partition of an account."""
+    return job.connection_id, job.partition
 
 
 def _opened(request: SyncRequest, connection: str) -> SyncSession:

@@ -1,4 +1,4 @@
-"""What all tests share: no settings of this machine, and one Prefect server for those that ask."""
+"""What all tests share: no settings of this machine, and servers for those that ask."""
 
 import os
 from collections.abc import Iterator
@@ -8,9 +8,15 @@ from typing import Any
 
 import pytest
 from effort import FULL
+from servers.postgresql import PostgresqlServer, PostgresqlUnavailable, running_postgresql
 from servers.prefect import PrefectServer, PrefectUnavailable, running_prefect
+from servers.rabbitmq import RabbitmqServer, RabbitmqUnavailable, running_rabbitmq
 
-_SERVERS = {"elasticsearch": "elasticsearch", "stores/queue/": "rabbitmq"}
+_SERVERS = {
+    "elasticsearch": "elasticsearch",
+    "stores/queue/": "rabbitmq",
+    "faults/test_workers": "rabbitmq",
+}
 """By a part of the test file's path."""
 
 # A test that needs a Prefect server asks for one; none is started unasked.
@@ -69,4 +75,24 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect
         with running_prefect(tmp_path_factory.mktemp("prefect")) as server:
             yield server
     except PrefectUnavailable as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresqlServer]:
+    """A PostgreSQL server, shared by all tests."""
+    try:
+        with running_postgresql() as server:
+            yield server
+    except PostgresqlUnavailable as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[RabbitmqServer]:
+    """A RabbitMQ server, shared by all tests: each ledger has queues of its own on it."""
+    try:
+        with running_rabbitmq() as server:
+            yield server
+    except RabbitmqUnavailable as reason:
         pytest.skip(str(reason))

@@ -108,6 +108,7 @@ class JobClaims:
     def __init__(self, backend: Backend, book: JobBook) -> None:
         self._backend = backend
         self._book = book
+        self._finds = False
 
     def claim(
         self, limit: int, *, worker: str, visibility: float, attempts: int, only: JobFilter
@@ -123,12 +124,14 @@ class JobClaims:
             attempts: How often a job may be claimed.
             only: Which.
         """
-        if not self.is_due(only):  # nobody who only looks takes the lock that writers wait for
+        # Nobody who only looks takes the lock that writers wait for.
+        if not self._finds and not self.is_due(only):
             return []
         with self._backend.write() as connection:
             now = self._backend.now(connection)
             values = {**_claim_values(now, worker, visibility), "now": now, "number": limit}
             rows = connection.execute(_claim(only), values).all()
+            self._finds = bool(rows)
             return self._fresh(connection, rows, now, attempts)
 
     def claim_these(

@@ -171,7 +171,7 @@ class Ledger:
         self._runs.finish(run_id, state, counts or {}, message)
 
     def mark_interrupted(self, connection_id: int) -> list[str]:
-        """Closes the runs of a connection that never said how they ended.
+        """Closes the runs of a connection that never said how they ended, and hold no lease.
 
         To be called by whoever holds the connection's lease, before its own run starts.
 

@@ -8,6 +8,7 @@ from sqlalchemy import Row, select, update
 
 from stores.errors import StoreError
 from stores.ledger.backend import Backend, micros_now
+from stores.ledger.leases import holders
 from stores.ledger.packing import clean_text, unpack_time
 from stores.ledger.tables import connections, runs
 from stores.ledger.types import RunRecord, RunState
@@ -58,10 +59,12 @@ class RunBook:
         with self._backend.read() as connection:
             if connection.execute(select(runs.c.id).where(*left_open).limit(1)).first() is None:
                 return []
+        # An extraction and a replay of one account may run at once, each under a lease of its own.
+        alive = [holder.run_id for holder in holders(self._backend, "")]
         with self._backend.write() as connection:
             found = connection.execute(
                 update(runs)
-                .where(*left_open)
+                .where(*left_open, runs.c.id.not_in(alive))
                 .values(
                     state=RunState.INTERRUPTED.value,
                     ended_at=micros_now(),

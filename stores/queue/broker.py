@@ -25,6 +25,7 @@ from amqp.exceptions import AMQPError, InternalError
 from stores.errors import StoreError, StoreUnavailableError
 from stores.queue.addresses import BrokerAddress
 from stores.queue.broker_errors import sentence
+from stores.queue.patience import PatientConnection
 from stores.queue.topology import declare_dead_queue, declare_queue
 
 ANSWER_SECONDS: Final = 15.0
@@ -242,7 +243,7 @@ class Broker:
 
     def _connect(self) -> _Session:
         at = self.address
-        connection = amqp.Connection(
+        connection = PatientConnection(
             host=f"[{at.host}]:{at.port}" if ":" in at.host else f"{at.host}:{at.port}",
             userid=at.user,
             password=at.password,
@@ -253,8 +254,7 @@ class Broker:
             connect_timeout=at.connection_timeout,
             on_blocked=self._blocked,
             on_unblocked=self._unblocked,
-            read_timeout=self.answer_seconds,
-            write_timeout=self.answer_seconds,
+            answer_seconds=self.answer_seconds,
             client_properties={"product": "data-getters", "connection_name": "data-getters"},
         )
         self._alarm = False

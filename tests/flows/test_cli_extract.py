@@ -4,9 +4,10 @@ import json
 import signal
 import time
 from contextlib import closing
+from pathlib import Path
 
 import pytest
-from command_line import CommandLine
+from command_line import CommandLine, names
 
 from stores.ledger.job_types import JobFilter, QueueDepth
 from stores.ledger.ledger import Ledger
@@ -43,6 +44,29 @@ def test_extract_and_transform_bring_what_can_be_found_and_replayed(fresh: Comma
     assert "kept up to date by extractions" in refused.complaint()
     [ended] = fresh.json("extract", "end", "slack")
     assert ended["partitions"] > 1
+
+
+def test_a_worker_that_is_killed_is_followed_by_another(fresh: CommandLine, tmp_path: Path) -> None:
+    undisturbed = fresh.having(tmp_path / "undisturbed")
+    for line in (fresh, undisturbed):
+        line.json("extract", *CHOSEN)
+    undisturbed.json("transform")
+    killed = fresh.start("transform", "--keep-running", "--json")
+    try:
+        for _ in range(2_400):
+            if depth(fresh).done:
+                break
+            time.sleep(0.05)
+        killed.send_signal(signal.SIGKILL)
+        killed.communicate(timeout=60)
+    finally:
+        killed.kill()
+    assert killed.returncode == -signal.SIGKILL
+    fresh.json("transform")
+    left = depth(fresh)
+    assert (left.open, left.dead, left.done) == (0, 0, depth(undisturbed).done)
+    asked = ("search", "release", "--limit", "50")
+    assert names(fresh.json(*asked), "id") == names(undisturbed.json(*asked), "id") != set()
 
 
 def worked_until_stopped(line: CommandLine) -> dict[str, object]:

@@ -138,13 +138,18 @@ class PostgresqlServer:
             url = url.set(password=password)
         return url.render_as_string(hide_password=False)
 
+    def drop(self, url: str) -> None:
+        """Drops a database that was made, whoever is still connected to it."""
+        name = make_url(url).database or ""
+        self._execute(
+            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+        )
+        self._made.remove(name)
+
     def close(self) -> None:
         """Drops the databases that were made."""
-        for name in self._made:
-            self._execute(
-                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-            )
-        self._made.clear()
+        for name in [*self._made]:
+            self.drop(self.url_of(name))
 
     def _execute(self, statement: sql.Composable) -> None:
         with psycopg.connect(conninfo(self.url), autocommit=True) as connection:

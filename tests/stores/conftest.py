@@ -1,4 +1,4 @@
-"""Makes the contract suites in this folder importable, and starts the servers that many share."""
+"""Makes the contract suites in this folder importable, and the databases that many share."""
 
 import sys
 from collections.abc import Iterator
@@ -13,26 +13,11 @@ from psycopg import sql
 _TESTS = Path(__file__).parents[1]
 sys.path[:0] = [str(path) for path in (_TESTS.parent, _TESTS) if str(path) not in sys.path]
 
-from servers.postgresql import (  # noqa: E402
-    PostgresqlServer,
-    PostgresqlUnavailable,
-    conninfo,
-    running_postgresql,
-)
+from servers.postgresql import PostgresqlServer, conninfo  # noqa: E402
 
 from stores.ledger.ledger import Ledger  # noqa: E402
 from stores.ledger.tables import metadata  # noqa: E402
 from stores.sqlite.database import EmbeddedDatabase  # noqa: E402
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgresqlServer]:
-    """A PostgreSQL server, shared by all tests."""
-    try:
-        with running_postgresql() as server:
-            yield server
-    except PostgresqlUnavailable as reason:
-        pytest.skip(str(reason))
 
 
 @pytest.fixture(scope="session")

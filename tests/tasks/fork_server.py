@@ -38,11 +38,11 @@ class ForkServer:
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         self._process = process
 
-    def run(self, function: Callable[..., Any], *arguments: Any) -> Ended:
+    def run(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Ended:
         """Calls a function of a module in a child and waits for its end."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        work = (function.__module__, function.__qualname__, arguments)
+        work = (function.__module__, function.__qualname__, arguments, named)
         _send(self._process.stdin, work)
         ended = _receive(self._process.stdout)
         assert isinstance(ended, Ended)
@@ -89,7 +89,9 @@ def _serve() -> None:
         _send(saying, server.Ended(*_in_a_child(*work)))
 
 
-def _in_a_child(module: str, name: str, arguments: tuple[Any, ...]) -> tuple[int, Any]:
+def _in_a_child(
+    module: str, name: str, arguments: tuple[Any, ...], named: dict[str, Any]
+) -> tuple[int, Any]:
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -98,7 +100,8 @@ def _in_a_child(module: str, name: str, arguments: tuple[Any, ...]) -> tuple[int
             os.close(reading)
             with os.fdopen(writing, "wb") as file:
                 try:
-                    pickle.dump(getattr(importlib.import_module(module), name)(*arguments), file)
+                    function = getattr(importlib.import_module(module), name)
+                    pickle.dump(function(*arguments, **named), file)
                     code = 0
                 except BaseException:  # noqa: BLE001 (whatever it is, the child must not go on)
                     pickle.dump(traceback.format_exc(), file)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -365,6 +366,22 @@ def test_a_worker_that_was_killed_leaves_its_job_to_another(site: Site) -> None:
     assert result.waiting == 0
     assert stores.index.count() == 9
     assert stores.ledger.jobs.counts()["done"] >= 3
+
+
+def test_a_drain_does_not_end_while_another_worker_has_the_job_before_its_own(site: Site) -> None:
+    vendor, partitions = vendor_of("r1", "r2")
+    exporter = ScriptedExporter(vendor)
+    for chapter in range(2):
+        vendor.says(put(f"a{chapter}"), Checkpoint({"n": chapter}), room="r1")
+        vendor.says(put(f"b{chapter}"), Checkpoint({"n": chapter}), room="r2")
+        site.extract(exporter, partitions)
+    queue = LedgerQueue(site.stores.ledger)
+    [taken] = queue.claim(1, worker="another")
+    later = Timer(2.5, queue.release, [[taken]])
+    later.start()
+    result = site.work(exporter)
+    later.join()
+    assert (result.done, result.waiting) == (4, 0)
 
 
 class TestChangingSides:

@@ -57,6 +57,18 @@ def test_runs_that_were_killed_are_marked_by_the_next_one(ledger: Ledger) -> Non
     assert killed.ended_at is not None
 
 
+def test_a_run_that_holds_a_lease_is_running(ledger: Ledger) -> None:
+    connection = ledger.connection_id("slack", "T1", "Acme")
+    for run in ("killed", "replay"):
+        ledger.start_run(run, connection)
+    with ledger.lease("sync:slack:T1", run_id="replay"):
+        with ledger.lease("extract:slack:T1", run_id="extraction"):
+            assert ledger.mark_interrupted(connection) == ["killed"]
+        (replay,) = (run for run in ledger.runs() if run.id == "replay")
+        assert (replay.state, replay.ended_at) == (RunState.RUNNING, None)
+    assert ledger.mark_interrupted(connection) == ["replay"]
+
+
 def test_the_end_of_a_run_that_never_began_is_an_error(ledger: Ledger) -> None:
     with pytest.raises(StoreError, match="knows no run ghost"):
         ledger.finish_run("ghost", RunState.COMPLETED)

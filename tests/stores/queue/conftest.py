@@ -13,23 +13,8 @@ if _LEDGER not in sys.path:
     sys.path.append(_LEDGER)
 
 from queue_samples import Jobs, Opener  # noqa: E402
-from servers.rabbitmq import (  # noqa: E402
-    RabbitmqServer,
-    RabbitmqUnavailable,
-    running_rabbitmq,
-)
 
 from stores.queue.base import JobQueue  # noqa: E402
-
-
-@pytest.fixture(scope="session")
-def rabbitmq() -> Iterator[RabbitmqServer]:
-    """A RabbitMQ server, shared by all tests: each ledger has queues of its own on it."""
-    try:
-        with running_rabbitmq() as server:
-            yield server
-    except RabbitmqUnavailable as reason:
-        pytest.skip(str(reason))
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from stores.opening import open_queue
 from stores.queue.addresses import parse_broker_url
 from stores.queue.broker_errors import sentence
 from stores.queue.embedded import LedgerQueue
+from stores.queue.patience import PatientConnection
 from stores.queue.rabbitmq import RabbitMQQueue
 from stores.settings import load_store_settings
 
@@ -277,6 +278,17 @@ class TestConnections:
             rabbitmq.control("set_vm_memory_high_watermark", "0.4")
         assert queue._broker._suspicion == {}
         assert len(jobs.all(3)) == 3
+
+    def test_heartbeats_do_not_put_off_the_end_of_waiting(self, rabbitmq: RabbitmqServer) -> None:
+        at = parse_broker_url(rabbitmq.url)
+        with PatientConnection(
+            host=f"{at.host}:{at.port}", userid=at.user, password=at.password,
+            virtual_host=at.vhost, heartbeat=2, answer_seconds=2,
+        ) as connection:  # fmt: skip
+            begun = time.monotonic()
+            with pytest.raises(TimeoutError):
+                connection.drain_events()
+            assert 1.9 < time.monotonic() - begun < 3.5
 
     def test_a_message_that_was_held_for_too_long_is_worth_another_try(self) -> None:
         held = amqp.PreconditionFailed("delivery acknowledgement on channel 1 timed out")
