@@ -90,7 +90,7 @@ def _context(folder: Path, exporter: FileExporter, model_name: str) -> SyncConte
     settings = load_store_settings(data_directory=folder, embedding_model="none")
     model: EmbeddingModel = ConstantTime()
     if model_name:
-        found = open_embeddings(settings, model_name)
+        found = open_embeddings(settings.model_copy(update={"embedding_model": model_name}))
         if found is None:
             sys.exit("A model is needed.")
         found.embed_matrix(["warm"])

@@ -83,7 +83,7 @@ def too_large(payload: Any) -> bool:
     for path in places(payload):
         value = reduce(lambda inner, key: inner[key], path, payload)
         size += len(value) if isinstance(value, str) else 1
-        if size > MEGABYTE // 4:
+        if size > MEGABYTE // 10:
             return True
     return False
 
@@ -144,13 +144,13 @@ def test_anything_becomes_documents_that_both_stores_take_or_a_sentence(
     for number in range(RUNS):
         record = dice.choice(records)
         payload = mutated(record.payload, dice)
-        begun = time.process_time()
+        begun = time.thread_time()
         item = encoded(Upsert(replace(record, payload=payload)), 1)
         if not isinstance(item, EncodedUpsert):
             assert "is no JSON" in str(item.error)
             continue
         made = made_here(recipe, item.record)
-        spent = time.process_time() - begun
+        spent = time.thread_time() - begun
         assert spent < _SECONDS, (number, record.key, spent)
         if isinstance(made, Exception):
             assert not isinstance(made, (RecursionError, MemoryError, UnicodeError)), record.key
