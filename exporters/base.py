@@ -259,6 +259,18 @@ class BaseExporter(ABC):
         del partition, entity, external_id
         return None
 
+    def owner_of(self, entity: str, external_id: str) -> str | None:
+        """What an item belongs to, as far as its id tells; pure.
+
+        A rescan fetches that again where the item was set aside. For sources whose records have a
+        `parent`.
+
+        Returns:
+            The key of that record; None for an item that belongs to none.
+        """
+        del entity, external_id
+        return None
+
     def close(self) -> None:  # noqa: B027 (most exporters hold nothing)
         """Gives back connections. Harmless when called twice."""
 

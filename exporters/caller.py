@@ -8,6 +8,7 @@ Prefect retries whole partitions.
 
 import logging
 import random
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -39,7 +40,7 @@ from exporters.limiter import (
 )
 from exporters.redaction import redactor
 from exporters.settings import WHOLE_CREDENTIAL, SourceSettings
-from exporters.wire_failures import CERTIFICATE, exception_chain
+from exporters.wire_failures import CERTIFICATE, exception_chain, forget_handled
 
 _log: Final = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -380,6 +381,7 @@ class ApiCaller:
         return self._once(call)
 
     def _once(self, call: _Call[_T]) -> _T:
+        handled = sys.exception()
         tracker = call.tracker
         if tracker.stop is not None and tracker.stop.is_set():
             raise WaitInterruptedError("The run was stopped.")
@@ -399,6 +401,7 @@ class ApiCaller:
             result = call.fn()
             error = call.check(result, call.about, call.codes) if call.check else None
         except Exception as raised:
+            forget_handled(raised, handled)
             error = classify_exception(raised, codes=call.codes, about=call.about)
             if error is None:
                 self.breaker.release()

@@ -158,6 +158,17 @@ def exception_chain(error: BaseException) -> list[BaseException]:
     return chain
 
 
+def forget_handled(error: BaseException, handled: BaseException | None) -> None:
+    """Takes away what was being handled already when the call began that raised an exception.
+
+    Python hangs it on whatever is raised meanwhile, and so an answer that is no JSON would seem to
+    be the "not found" because of which it was asked for.
+    """
+    for link in exception_chain(error) if handled is not None else ():
+        if link.__context__ is handled:
+            link.__context__ = None
+
+
 def wire_failure(chain: list[BaseException]) -> tuple[WireFailure, str] | None:
     """The kind of failure that a chain of exceptions tells of, with a detail for its message."""
     names = {kind.__name__ for link in chain for kind in type(link).__mro__}

@@ -62,6 +62,16 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class Settled:
+    """An item that was set aside came, which may say nothing new, or is no more.
+
+    Its dead letter goes.
+    """
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Swept(Delete):
     """A delete that follows from a listing's gap, and not from the source's word.
 
@@ -81,10 +91,18 @@ class Quarantined(Failure):
     raw_ref: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedAgain(Failure):
+    """An item that was set aside before and failed again.
+
+    It does not count as one in a row: a rescan fetches what was set aside, and little else.
+    """
+
+
 Processing = Callable[[Iterable[Document]], Iterator[Document]]
 """A source's own step, from `processing.custom`."""
 
-Item = EncodedUpsert | Seen | Delete | Children | AccessChange | CopyChange | Failure
+Item = EncodedUpsert | Seen | Settled | Delete | Children | AccessChange | CopyChange | Failure
 
 
 @dataclass(slots=True)
@@ -193,7 +211,7 @@ def item_key(item: Item) -> str | None:
             return item.record.key
         case Seen() | Delete() | CopyChange():
             return item.key
-        case Children():
+        case Children() | Settled():
             return None
         case _:
             if item.entity is None or item.external_id is None:

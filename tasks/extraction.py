@@ -35,9 +35,11 @@ from tasks.bad_items import TooManyFailuresError
 from tasks.batches import (
     ChangeBatch,
     EncodedUpsert,
+    FailedAgain,
     Item,
     Quarantined,
     Seen,
+    Settled,
     Swept,
     encoded,
     item_key,
@@ -219,6 +221,9 @@ class _Landing:
                     return
             case EncodedUpsert():
                 self._unmoved(item, known[item.record.key])
+            case Settled():
+                self._batch.resolved.append(item.key)
+                return
             case Seen():
                 self._batch.seen.append(item.key)
                 self.counts.unchanged += 1
@@ -336,7 +341,7 @@ class _Landing:
             if not isinstance(failure, Quarantined):
                 self._batch.seen.append(key)
         self.counts.failed += 1
-        self._failed_in_a_row += 1
+        self._failed_in_a_row += not isinstance(failure, FailedAgain)
         if self._failed_in_a_row >= self._context.options.max_consecutive_failures:
             self.stop = self.stop or TooManyFailuresError(
                 f"{self._failed_in_a_row} items of {self._partition.name} failed in a row; "

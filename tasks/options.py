@@ -16,7 +16,7 @@ class SyncOptions(BaseModel):
     rescan: bool = Field(
         default=False,
         description="List everything again from the beginning, and delete what is gone. Items "
-        "whose version did not move are not fetched again.",
+        "whose version did not move are not fetched again, but for those that were set aside.",
     )
     refetch: bool = Field(
         default=False,

@@ -57,6 +57,7 @@ from tasks.partition_changes import PartitionChange, apply_to_partition
 from tasks.partition_errors import failed
 from tasks.partition_work import halves
 from tasks.results import Counts, PartitionOutcome, PartitionResult
+from tasks.set_aside import SetAside
 from tasks.shared_documents import SharedDocuments
 from tasks.sweep import Sweeper
 from tasks.versions import is_current
@@ -119,6 +120,7 @@ class PartitionSync:
         self._withheld: Withheld | None = None
         self._known_before = True
         self._generation = self._state.generation
+        self._set_aside = SetAside((), context.exporter)
         self._shared = SharedDocuments.of(context.exporter, context.stores, context.connection_id)
         self._conveyor: Carrier | Sink
         self._usage: CallUsage
@@ -164,7 +166,9 @@ class PartitionSync:
         self._known_before = self._ledger.has_records(self._state.id)
         self._generation = self._ledger.begin_listing(self._state.id, fresh=cursor is None)
         resumed = cursor is not None and self._state.listing_open
-        self._all_failures_told = not (resumed and self._untold_failures())
+        letters = self._letters() if resumed or cursor is None else []
+        self._all_failures_told = not (resumed and any(one.key is None for one in letters))
+        self._set_aside = SetAside(letters, self._context.exporter)
         self._begin_batch()
         self._waiting, self._waiting_bytes = [], 0
         with self._carrying():
@@ -256,7 +260,7 @@ class PartitionSync:
                     self._load(moved.values())
                     moved = {}
                 self._add(item)
-            elif self._is_current(item, known.get(item.key)):
+            elif not self._set_aside.take(item.key) and self._is_current(item, known.get(item.key)):
                 self._add(Seen(item.key))
             else:
                 moved[item.key] = item
@@ -278,7 +282,7 @@ class PartitionSync:
                     else:
                         own.append(self._item(said))
                 self._resolve(belonging)
-                for item in own:
+                for item in self._set_aside.judged(own):
                     self._add(item)
 
     def _add(self, item: Item | Checkpoint) -> None:
@@ -286,6 +290,8 @@ class PartitionSync:
         if isinstance(item, Checkpoint):
             self._batch.cursor = item.cursor
         else:
+            for gone in self._set_aside.gone_with(item):
+                self._add(gone)
             key = item_key(item)
             if key is not None and key in self._batch_keys:
                 self._flush()
@@ -347,20 +353,21 @@ class PartitionSync:
             self._result.held_back += sweeper.held_back
             self._result.message = sweeper.reason
 
-    def _untold_failures(self) -> list[DeadLetter]:
-        """What was set aside in this partition without a name."""
-        letters = self._ledger.dead_letters(
+    def _letters(self) -> list[DeadLetter]:
+        """What was set aside in this partition."""
+        return self._ledger.dead_letters(
             source=self._context.exporter.source,
             connection=self._context.connection,
             partition=self._partition.key,
         )
-        return [letter for letter in letters if letter.key is None]
 
     def _settle_untold_failures(self) -> None:
         """A whole listing in which every item could be read settles what had failed namelessly."""
-        if self._all_failures_told and (letters := self._untold_failures()):
+        if not self._all_failures_told:
+            return
+        if untold := [one.id for one in self._letters() if one.key is None and one.id is not None]:
             self._drain()
-            self._ledger.resolve_dead_letters([x.id for x in letters if x.id is not None])
+            self._ledger.resolve_dead_letters(untold)
 
     @contextmanager
     def _carrying(self, *, resolves_seen: bool = False) -> Iterator[None]:

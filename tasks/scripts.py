@@ -24,7 +24,7 @@ from exporters.changes import (
     MembershipChange,
 )
 from exporters.errors import ExportError
-from tasks.batches import Quarantined
+from tasks.batches import FailedAgain, Quarantined
 
 SCRIPT: Final = "_script"
 """Entity of the files that hold scripts; the name of no vendor's entity begins with a line."""
@@ -155,7 +155,8 @@ def _plain(one: Said) -> dict[str, Any]:  # noqa: PLR0911 (one for each kind)
             raw_ref = one.raw_ref if isinstance(one, Quarantined) else None
             return {"is": "failure", "error": type(one.error).__name__,
                     "message": one.error.sentence(), "entity": one.entity, "id": one.external_id,
-                    "url": one.url, "ref": raw_ref}  # fmt: skip
+                    "url": one.url, "ref": raw_ref,
+                    **({"again": True} if isinstance(one, FailedAgain) else {})}  # fmt: skip
 
 
 def _said(plain: Iterable[Mapping[str, Any]]) -> Iterator[Said]:
@@ -200,4 +201,5 @@ def _failure(one: Mapping[str, Any]) -> Failure:
             url=one["url"],
             raw_ref=one["ref"],
         )
-    return Failure(error=error, entity=one["entity"], external_id=one["id"], url=one["url"])
+    kind = FailedAgain if one.get("again") else Failure
+    return kind(error=error, entity=one["entity"], external_id=one["id"], url=one["url"])

@@ -32,10 +32,12 @@ from tasks.bad_items import TooManyFailuresError, as_export_error
 from tasks.batches import (
     ChangeBatch,
     EncodedUpsert,
+    FailedAgain,
     Item,
     Processing,
     Refusal,
     Seen,
+    Settled,
     Swept,
     WriteBatch,
     item_key,
@@ -146,6 +148,7 @@ class Transformer:
                 generation=self._generation,
                 cursor=batch.cursor,
                 listing_closed=batch.closes_listing,
+                resolved=[item.key for item in batch.items if isinstance(item, Settled)],
                 listed=self._keeper is None,
                 replayed=batch.replayed,
             ),
@@ -433,7 +436,7 @@ class Transformer:
             )
         )
         write.counts.failed += 1
-        self._consecutive_failures += 1
+        self._consecutive_failures += not isinstance(failure, FailedAgain)
         if self._consecutive_failures >= self._options.max_consecutive_failures:
             raise TooManyFailuresError(
                 f"{self._consecutive_failures} items of {self._partition.name} failed in a row; "

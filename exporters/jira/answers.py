@@ -13,11 +13,27 @@ def items_of(body: Any, key: str, name: str) -> list[dict[str, Any]]:
     """
     found = body.get(key) if isinstance(body, dict) else None
     if not isinstance(found, list):
-        raise TransientError(
-            f"Jira answered {name} without {key!r}.",
-            hint="It is asked again; if it lasts, check base_url and proxies on the way.",
-        )
+        raise _without(name, key)
     return as_objects(found)
+
+
+def is_granted(body: Any, permission: str) -> bool:
+    """Whether the account has a permission, which must be told: else a right would seem lost.
+
+    Raises:
+        TransientError: It is not an answer to what was asked.
+    """
+    granted = as_object(as_object(as_object(body).get("permissions")).get(permission))
+    if not isinstance(found := granted.get("havePermission"), bool):
+        raise _without("the account's permissions", permission)
+    return found
+
+
+def _without(name: str, key: str) -> TransientError:
+    return TransientError(
+        f"Jira answered {name} without {key!r}.",
+        hint="It is asked again; if it lasts, check base_url and proxies on the way.",
+    )
 
 
 def as_object(value: Any) -> dict[str, Any]:

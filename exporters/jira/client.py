@@ -15,7 +15,7 @@ from exporters.errors import (
     PermissionDeniedError,
     TransientError,
 )
-from exporters.jira.answers import as_object, as_objects, items_of
+from exporters.jira.answers import as_object, as_objects, is_granted, items_of
 from exporters.jira.auth import Credential
 from exporters.jira.errors import PAGE_LOST, SCOPE_LACKING
 from exporters.jira.fields import epoch_ms
@@ -94,8 +94,7 @@ class JiraClient:
             answer = self._get("mypermissions", params=params, name="the account's permissions")
         except NotFoundError:
             return False
-        granted = as_object(as_object(answer).get("permissions")).get(_BROWSE)
-        return bool(as_object(granted).get("havePermission"))
+        return is_granted(answer, _BROWSE)
 
     def projects(self) -> Iterator[dict[str, Any]]:
         """The projects that the account can see, archived ones too."""

@@ -28,7 +28,7 @@ from exporters.jira.client import JiraClient
 from exporters.jira.documents import jira_documents
 from exporters.jira.fields import field_summary
 from exporters.jira.loading import IssueLoader
-from exporters.jira.payloads import ISSUE
+from exporters.jira.payloads import ISSUE, owner_of
 from exporters.jira.people import SOURCE, JiraDirectory, account_id
 from exporters.jira.probes import run_probes
 from exporters.jira.projects import ProjectSync, Scope
@@ -251,6 +251,10 @@ class JiraExporter(BaseExporter):
         if entity == ISSUE:
             return loader.asked(external_id)
         return loader.part(entity, external_id)
+
+    def owner_of(self, entity: str, external_id: str) -> str | None:
+        """The issue of an attachment or a restricted comment."""
+        return owner_of(entity, external_id)
 
     def close(self) -> None:
         """Gives back connections. Harmless when called twice."""

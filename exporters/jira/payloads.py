@@ -126,6 +126,13 @@ def issue_record(
     )
 
 
+def owner_of(entity: str, external_id: str) -> str | None:
+    """Key of the issue that an attachment or a comment with a record of its own belongs to."""
+    if entity not in {ATTACHMENT, COMMENT}:
+        return None
+    return record_key(ISSUE, external_id.partition("/")[0])
+
+
 def comment_record(
     *,
     site: Site,

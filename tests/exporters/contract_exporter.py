@@ -296,11 +296,12 @@ class ExporterContract:
                 assert payloads(answer.records) == payloads(alone.records)
 
     def test_what_belongs_to_another_item_names_one_that_exists(
-        self, pulled: dict[str, Pulled]
+        self, exporter: BaseExporter, pulled: dict[str, Pulled]
     ) -> None:
         for each in pulled.values():
             for record in each.records.values():
                 assert record.parent is None or record.parent in each.records
+                assert exporter.owner_of(record.entity, record.external_id) == record.parent
             for children in each.of(Children):
                 assert children.parent in each.records
 

@@ -126,6 +126,19 @@ def test_json_that_stays_malformed_is_a_transient_failure(
     assert len(server.seen) == 4
 
 
+def test_a_call_made_because_of_an_error_is_judged_by_its_own_answer(
+    server: Any, reply: Any, client: Build
+) -> None:
+    server.on("/gone", reply({}, status=404))
+    server.on("/whole", reply(b'{"items": ["cut o'), reply({"items": []}))
+    hub = client()
+    try:
+        hub.get("/gone")
+    except NotFoundError:
+        assert hub.get("/whole").body == {"items": []}
+    assert len(server.seen) == 3
+
+
 def test_a_server_that_trickles_does_not_hold_a_thread_for_ever(
     server: Any, reply: Any, client: Build
 ) -> None:

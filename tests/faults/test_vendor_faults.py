@@ -44,7 +44,7 @@ def test_a_request_that_goes_wrong(
         skip = 0 if count < 2 else (number + phase) % count
         scene.sandbox.faults.add(fault.at(operation, skip))
         try:
-            check(play, phase, scene, fault.expected)
+            check(play, phase, scene, fault.outcome(play.stage, operation))
         except AssertionError as error:
             wrong[phase, operation] = str(error)[:1500]
     assert not wrong, "\n".join(f"{place}: {said}" for place, said in wrong.items())

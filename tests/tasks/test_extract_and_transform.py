@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -453,3 +454,28 @@ def test_retention_leaves_what_a_job_is_yet_to_read(site: Site) -> None:
     gone_now = prune_raw(everything, settings=settings_in(site.folder))
     assert (gone_now.files, gone_now.kept) == (3, 1)  # two scripts and what was superseded
     assert site.stores.index.count() == 1
+
+
+def test_what_was_set_aside_is_tried_again_when_all_is_listed_anew(site: Site) -> None:
+    vendor, partitions = vendor_of()
+    exporter, lost = ScriptedExporter(vendor), set[int]()
+
+    def some(number: int) -> list[Any]:
+        return [fails(number) if number in lost else put(number, version="1")]
+
+    def letters(*gone: int, **how: Any) -> int:
+        lost.clear()
+        lost.update(gone)
+        notes = (listed(note(n, version="1"), partial(some, n)) for n in range(12))
+        vendor.says(*listing(notes, name=f"page of {site.runs}"))
+        site.extract(exporter, partitions, **how)
+        assert not site.work(exporter).dead
+        return len(site.stores.ledger.dead_letters())
+
+    assert letters() == 0
+    assert letters(*range(6), refetch=True) == 6
+    assert letters(*range(6, 12), refetch=True) == 12
+    assert letters() == 12
+    assert letters(*range(12), fresh=True) == 12, "more than may fail in a row for the first time"
+    assert letters(3, fresh=True) == 1
+    assert letters(fresh=True) == 0

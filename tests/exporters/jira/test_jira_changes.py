@@ -5,6 +5,7 @@ from jira_samples import HandClock, MakeExporter, documents, project, sync, sync
 
 from exporters.changes import MembershipChange, Withheld
 from exporters.errors import PermissionDeniedError, TransientError
+from exporters.jira.exporter import JiraExporter
 from exporters.jira.settings import JiraSelection
 from sandbox.faults import Fault
 from sandbox.jira.server import JiraSandbox
@@ -118,6 +119,30 @@ def test_a_deleted_issue_goes_with_all_that_belongs_to_it_when_ids_are_listed_ag
     assert counts.deleted == 2
     assert len(titles(stores)) == 3
     assert documents(stores, "attachment") == {}
+
+
+@pytest.mark.parametrize("asked", ["project/{project}", "mypermissions"])
+def test_a_malformed_answer_while_a_deletion_is_proved_is_no_lost_right(
+    jira: JiraSandbox, exporter_of: MakeExporter, stores: Stores, clock: HandClock, asked: str
+) -> None:
+    keys = fill(jira.site, 4)
+    sync(exporter_of(jira), stores, "first")
+    jira.site.delete_issue(keys[0])
+    clock.advance(25 * 3600)
+    # The first one is asked before: by the catalogue, or by the sync for itself.
+    jira.faults.add(Fault("malformed_json", asked, skip=1))
+    assert sync(exporter_of(jira), stores, "a day later").deleted == 1
+    assert jira.faults.report()[0]["struck"] == 1
+    assert len(titles(stores)) == 3
+
+
+def test_permissions_that_are_not_told_are_no_lost_right(
+    jira: JiraSandbox, exporter: JiraExporter
+) -> None:
+    part = next(p for p in exporter.partitions(JiraSelection()) if p.kind == "project")
+    jira.faults.add(Fault("answer", "mypermissions", status=200, body={}))
+    with pytest.raises(TransientError, match="without 'BROWSE_PROJECTS'"):
+        list(exporter.pull(part, None))
 
 
 def test_a_clock_that_was_ahead_does_not_put_off_the_search_for_deletions(

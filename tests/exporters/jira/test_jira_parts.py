@@ -173,6 +173,16 @@ def test_an_attachment_that_cannot_be_fetched_is_set_aside_and_its_issue_is_not(
     assert result.outcome is PartitionOutcome.ATTENTION
     assert (result.counts.new, result.counts.failed) == (1, 1)
     jira.faults.clear()
+    sync(exporter_of(jira), stores, "second")
+    assert documents(stores, "attachment") == {}
+    jira.requests.clear()
+    sync(exporter_of(jira), stores, "rescan", fresh=True)
+    assert stores.ledger.dead_letters() == []
+    [found] = documents(stores, "attachment").values()
+    assert "The fuse is gone." in found.page_content
+    assert jira.requests.count(BULK) + jira.requests.count("issue/{issue}") == 1
+    sync(exporter_of(jira), stores, "another", fresh=True)
+    assert jira.requests.count(CONTENT) == 1
 
 
 def test_the_media_host_is_never_shown_the_credential(

@@ -12,7 +12,7 @@ from typing import Any, Final
 from faults.stages.base import Stage
 from sandbox.faults import Fault
 
-_OF_JSON: Final = frozenset({"malformed_json", "large_body"})
+OF_JSON: Final = frozenset({"malformed_json", "large_body"})
 MEGABYTE: Final = 1_000_000
 
 
@@ -30,7 +30,7 @@ class WireFault:
     Attributes:
         name: What it is called.
         kind: What the sandbox is told, but for the operation.
-        expected: How the sync ends.
+        expected: How the sync ends, but for files.
         settings: Settings of the source that belong to it.
     """
 
@@ -46,7 +46,16 @@ class WireFault:
         """
         if operation in stage.inside:
             return self.kind["kind"] in {"rate_limited", "server_error", "html"}
-        return operation not in stage.files or self.kind["kind"] not in _OF_JSON
+        return operation not in stage.files or self.kind["kind"] not in OF_JSON
+
+    def outcome(self, stage: Stage[Any, Any], operation: str) -> Expected:
+        """How a sync ends where it happens to a request of one kind.
+
+        A login page in the place of a file means that the credential may not read files. So it is
+        not asked for again in the same sync: the file is set aside.
+        """
+        is_login = self.kind["kind"] == "html" and self.kind["status"] == 200
+        return Expected.LOUD if is_login and operation in stage.files else self.expected
 
     def at(self, operation: str, skip: int) -> Fault:
         """The fault, for the requests of one kind but the first few."""
