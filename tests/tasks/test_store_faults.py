@@ -64,12 +64,16 @@ class TestAStoreThatFailsInTheMiddle:
         bench.watch.raises(step, StoreUnavailableError("It is away."), time=time)
         stopped = bench.failing_sync(batch_records=5)
         assert (str(stopped), stopped.retryable) == ("It is away.", True)
-        assert bench.cursor() == (None if time == 1 else {"page": 1})
+        cursor = bench.cursor()
+        # Two batches may be on their way to the stores, and either of them be the third to come.
+        assert cursor in ([None] if time == 1 else [{"page": 1}, {"page": 2}])
+        committed = {str(number) for number in range(5 * (cursor or {"page": 0})["page"])}
+        assert committed <= bench.texts().keys()
         bench.watch.forget()
         bench.sync(batch_records=5)
         assert len(bench.texts()) == 20
         assert bench.cursor() == {"page": "end"}
-        assert bench.vendor.cursors[-1][1] == (None if time == 1 else {"page": 1})
+        assert bench.vendor.cursors[-1][1] == cursor
         assert bench.stores.vectors is not None
         assert bench.stores.vectors.count() == 20
 
