@@ -20,7 +20,6 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -31,6 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.collections import CRANFIELD, Collection, mean_quality, read_collection
+from benchmarks.search_speed import elasticsearch
 from documents.chunks import ChunkedDocument
 from documents.fingerprints import fingerprint
 from processing.chunking import chunk_documents
@@ -212,13 +212,9 @@ def places(options: argparse.Namespace) -> Iterator[list[Place]]:
     """The stores to measure."""
     with ExitStack() as stack:
         found = [] if options.only_elasticsearch else [Place("embedded", "")]
-        url = options.elasticsearch
-        if url == "own":
-            sys.path.append(str(Path(__file__).parents[1] / "tests"))
-            server = import_module("servers.elasticsearch.server")
-            url = stack.enter_context(server.ElasticsearchServer(server.install(), heap="1g")).url
-        if url:
-            found.append(Place("Elasticsearch", url))
+        if url := options.elasticsearch:
+            served = elasticsearch(None if url == "own" else url)
+            found.append(Place("Elasticsearch", stack.enter_context(served)))
         yield found
 
 

@@ -42,6 +42,15 @@ def until(done: Callable[[], Any], what: str, seconds: float = _PATIENCE) -> Any
     return found
 
 
+def is_gone(pid: int) -> bool:
+    """Whether there is no process of this number any more."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
 def module(server: PrefectServer, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs a module of the repository against a server."""
     return subprocess.run(

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from deployed import RESCAN, Deployed, save_block, until
+from deployed import RESCAN, Deployed, is_gone, save_block, until
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.filters import FlowRunFilter, LogFilter
 from prefect.client.schemas.objects import FlowRun, StateType
@@ -70,14 +70,6 @@ def rows(deployed: Deployed, run: FlowRun) -> list[dict[str, Any]]:
     assert isinstance(table.data, str)
     parsed: list[dict[str, Any]] = json.loads(table.data)
     return parsed
-
-
-def is_gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return False
 
 
 @contextmanager

@@ -13,6 +13,7 @@ for _path in (_TESTS / "tasks", _TESTS / "stores" / "elasticsearch", _TESTS / "d
     if str(_path) not in sys.path:
         sys.path.append(str(_path))
 
+from contract_kill_and_resume import Rehearsal  # noqa: E402
 from effort import FULL  # noqa: E402
 from fork_server import ForkServer, running_fork_server  # noqa: E402
 from servers.elasticsearch.fixture import (  # noqa: E402
@@ -22,6 +23,7 @@ from servers.elasticsearch.fixture import (  # noqa: E402
     elasticsearch_url,
 )
 from servers.prefect import PrefectServer  # noqa: E402
+from watched_stores import Watch  # noqa: E402
 
 from faults.stages import STAGES  # noqa: E402
 from faults.vendor.scene import Undisturbed  # noqa: E402
@@ -45,6 +47,14 @@ def fork_server() -> Iterator[ForkServer]:
     modules = ["tasks.pipeline", "tasks.stores", "faults.rehearsals", "pyarrow.parquet"]
     with running_fork_server(modules) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def undisturbed(rehearsal: Rehearsal, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What the first sync of a module's own `rehearsal` leaves, if nobody disturbs it."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    rehearsal.run(folder, 0, Watch())
+    return rehearsal.state(folder)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deployed import Collection, save_block, until
+from deployed import Collection, is_gone, save_block, until
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Cancelling
 from store_state import state_of
@@ -46,14 +46,6 @@ def state(folder: Path) -> dict[str, Any]:
         for partition in connection["partitions"].values():
             del partition["cursor"]
     return found
-
-
-def is_gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return False
 
 
 def committed(folder: Path) -> int:

@@ -96,13 +96,6 @@ def rehearsal(request: pytest.FixtureRequest, ledgers: Ledgers) -> Iterator[Rehe
         yield rehearsal
 
 
-@pytest.fixture(scope="module")
-def undisturbed(rehearsal: Rehearsal, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    folder = tmp_path_factory.mktemp("undisturbed")
-    rehearsal.run(folder, 0, Watch())
-    return rehearsal.state(folder)
-
-
 @pytest.fixture(autouse=True)
 def _as_usual(ledgers: Ledgers) -> Iterator[None]:
     yield

@@ -49,13 +49,6 @@ def rehearsal(request: pytest.FixtureRequest) -> Iterator[Rehearsal]:
         yield made
 
 
-@pytest.fixture(scope="module")
-def undisturbed(rehearsal: Rehearsal, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    folder = tmp_path_factory.mktemp("undisturbed")
-    rehearsal.run(folder, 0, Watch())
-    return rehearsal.state(folder)
-
-
 def rehearse_and_wait(rehearsal: Rehearsal, folder: Path, mark: Path) -> None:
     """Runs; at its second checkpoint it leaves a mark and goes on when that is gone."""
 
