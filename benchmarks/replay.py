@@ -2,6 +2,7 @@
 
     python -m benchmarks.replay                       # 20,000 documents, best of 3
     python -m benchmarks.replay --model wordllama     # and the embedding of the same texts alone
+    python -m benchmarks.replay --rate 2000           # as with a model on another machine
 
 The documents of `benchmarks.pipeline` are synced once; then they are made again of the landing, in
 a process of its own each time: with the same code (nothing is written), with a new mapping (every
@@ -86,9 +87,34 @@ class Listened(EmbeddingModel):
         return time.monotonic() - wall, time.process_time() - cpu
 
 
-def _context(folder: Path, exporter: FileExporter, model_name: str) -> SyncContext:
+class Elsewhere(ConstantTime):
+    """Takes as long as a model on another machine does, and nothing of this one.
+
+    Args:
+        rate: Texts a second.
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self._rate = rate
+
+    def embed_matrix(self, texts: Sequence[str]) -> Any:
+        """See `EmbeddingModel.embed_matrix`."""
+        end = time.monotonic() + len(texts) / self._rate
+        vectors = super().embed_matrix(texts)
+        time.sleep(max(0.0, end - time.monotonic()))
+        return vectors
+
+    def alone(self) -> tuple[float, float]:
+        """Seconds on the clock and of CPU for everything it was asked."""
+        return self.texts / self._rate, 0.0
+
+
+def _context(
+    folder: Path, exporter: FileExporter, model_name: str, rate: float | None
+) -> SyncContext:
     settings = load_store_settings(data_directory=folder, embedding_model="none")
-    model: EmbeddingModel = ConstantTime()
+    model: EmbeddingModel = Elsewhere(rate) if rate else ConstantTime()
     if model_name:
         found = open_embeddings(settings.model_copy(update={"embedding_model": model_name}))
         if found is None:
@@ -113,10 +139,12 @@ def _context(folder: Path, exporter: FileExporter, model_name: str) -> SyncConte
     )
 
 
-def run(source: Path, folder: Path, way: str, model_name: str) -> dict[str, Any]:
+def run(
+    source: Path, folder: Path, way: str, model_name: str = "", rate: float | None = None
+) -> dict[str, Any]:
     """Syncs (way `sync`) or replays once and measures; runs in a process of its own."""
     exporter = (NewMapping if way == "new mapping" else FileExporter)(source)
-    context = _context(folder, exporter, model_name)
+    context = _context(folder, exporter, model_name, rate if way != "sync" else None)
     wall, cpu = time.monotonic(), time.process_time()
     if way == "sync":
         counts = sync_partition(context, PARTITION).counts
@@ -132,14 +160,14 @@ def run(source: Path, folder: Path, way: str, model_name: str) -> dict[str, Any]
         "embedding": embedding,
         "cpu": cpu,
         "wall": wall,
-        "alone": model.alone()[0] if isinstance(model, Listened) else 0.0,
+        "alone": model.alone()[0] if isinstance(model, Elsewhere | Listened) else 0.0,
         "texts": model.texts if isinstance(model, ConstantTime | Listened) else 0,
         "written": counts.written,
         "unchanged": counts.unchanged,
     }
 
 
-def measure(documents: int, repeat: int, model: str) -> dict[str, list[dict[str, Any]]]:
+def measure(documents: int, repeat: int, model: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
     """Runs every way `repeat` times, each after a sync of its own."""
     found: dict[str, list[dict[str, Any]]] = {way: [] for way in WAYS}
     with tempfile.TemporaryDirectory() as name:
@@ -150,7 +178,7 @@ def measure(documents: int, repeat: int, model: str) -> dict[str, list[dict[str,
                 folder = root / f"stores-{number}-{place}"
                 for step in ("sync", way):
                     command = [sys.executable, "-m", "benchmarks.replay", f"--way={step}",
-                               "--folder", str(folder), f"--model={model}"]  # fmt: skip
+                               "--folder", str(folder), *model]  # fmt: skip
                     done = subprocess.run(command, capture_output=True, text=True, check=True)
                 found[way].append(json.loads(done.stdout.splitlines()[-1]))
     return found
@@ -162,17 +190,25 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=20_000)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--model", default="", help="as in the settings; by default constant time")
+    parser.add_argument("--rate", type=float, help="texts a second that a model elsewhere embeds")
     parser.add_argument("--way", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.way:
         source = arguments.folder.parent / "source.ndjson"
-        print(json.dumps(run(source, arguments.folder, arguments.way, arguments.model)))
+        print(
+            json.dumps(
+                run(source, arguments.folder, arguments.way, arguments.model, arguments.rate)
+            )
+        )
         return
     print(f"{'replay':12} {'CPU s: min':>10} {'wall s':>7} {'docs/CPU s':>11} {'texts':>8} "
           f"{'written':>8} {'unchanged':>10} {'embedding, CPU s':>17} "
           f"{'alone, wall s':>14}")  # fmt: skip
-    for way, runs in measure(arguments.documents, arguments.repeat, arguments.model).items():
+    model = [f"--model={arguments.model}"]
+    if arguments.rate:
+        model.append(f"--rate={arguments.rate}")
+    for way, runs in measure(arguments.documents, arguments.repeat, model).items():
         best = min(runs, key=lambda one: one["cpu"])
         rate = arguments.documents / best["cpu"]
         print(f"{way:12} {best['cpu']:10.2f} {best['wall']:7.2f} {rate:11,.0f} "

@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,11 +27,10 @@ from exporters.base import Partition
 from exporters.changes import Change, Listed, Upsert
 from tasks.batches import ChangeBatch, EncodedUpsert, WriteBatch, encoded
 from tasks.garbage import patient_collector
+from tasks.partition_work import Stages, stages
 from tasks.pipeline import sync_partition
 from tasks.results import Counts
 from tasks.session import SyncRequest, SyncSession
-from tasks.transform import Transformer
-from tasks.writer import Writer
 
 STAGES: Final = ("fetch", "transform", "write")
 AT_ONCE: Final = 4
@@ -48,25 +48,25 @@ def measure_stages() -> dict[str, float]:
 
     seconds = {"fetch": _seconds(lambda: _at_once(fetch, partitions))}
     work = [
-        (_transformer(session, partition), batch)
+        (own, batch)
         for partition in partitions
+        for own in [_stages(session, partition)]
         for batch in _batches(session, fetched.pop(partition.key))
     ]
-    written: list[tuple[Transformer, WriteBatch]] = []
+    written: list[tuple[Stages, WriteBatch]] = []
 
     def transform() -> None:
         while work:
-            transformer, batch = work.pop(0)
-            written.append((transformer, transformer.transform(batch)))
+            own, batch = work.pop(0)
+            made = own.transformer.transform(batch)
+            own.embedding.embed(made)
+            written.append((own, made))
 
     seconds["transform"] = _seconds(transform)
 
     def write() -> None:
-        for transformer, batch in written:
-            Writer(
-                session.stores, transformer, lease=None, counts=Counts(), max_refused=10,
-                connection_id=session.context.connection_id,
-            ).write(batch)  # fmt: skip
+        for own, batch in written:
+            own.writer.write(batch)
 
     seconds["write"] = _seconds(write)
     session.close()
@@ -140,24 +140,19 @@ def _batches(session: SyncSession, upserts: list[Upsert]) -> Iterator[ChangeBatc
     yield batch
 
 
-def _transformer(session: SyncSession, partition: Partition) -> Transformer:
+def _stages(session: SyncSession, partition: Partition) -> Stages:
     context, ledger = session.context, session.stores.ledger
     state = ledger.partition(context.connection_id, partition.key, partition.name, partition.kind)
-    transformer = Transformer(
-        exporter=session.exporter,
-        partition=partition,
-        connection=context.connection,
-        connection_id=context.connection_id,
+    found = stages(
+        replace(context, maker=None),  # the work itself, wherever it is done
+        partition,
         partition_id=state.id,
         generation=ledger.begin_listing(state.id, fresh=True),
-        run_id=context.run_id,
-        store_name=context.store_name,
-        stores=session.stores,
-        options=context.options,
-        custom=context.custom,
+        counts=Counts(),
+        shared=None,
     )
-    transformer.wait = lambda _: None  # nothing is being written meanwhile
-    return transformer
+    found.transformer.wait = lambda _: None  # nothing is being written meanwhile
+    return found
 
 
 def main() -> None:

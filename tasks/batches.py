@@ -144,6 +144,7 @@ class WriteBatch:
     """What the stores are to do for a batch of changes.
 
     Attributes:
+        fresh: Documents to write that are not cut into chunks yet.
         documents: To write, with their chunks (none where nothing is embedded).
         new_ids: Which of them no store holds yet.
         access: Documents of which access alone moved.
@@ -161,6 +162,7 @@ class WriteBatch:
     """
 
     ledger: LedgerBatch
+    fresh: list[Document] = field(default_factory=list)
     documents: list[ChunkedDocument] = field(default_factory=list)
     new_ids: set[str] = field(default_factory=set)
     access: dict[str, list[str]] = field(default_factory=dict)

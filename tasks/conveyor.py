@@ -1,4 +1,4 @@
-"""Two worker threads in a row, with short queues before each.
+"""Three worker threads in a row, with short queues before each.
 
 Where documents and ledger are not one transaction, the documents of a batch are stored while the
 batch before it is stored and committed: a server that waits for the end of each batch stands still
@@ -10,16 +10,18 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from queue import Empty, Full, Queue
-from threading import Event, Thread
+from threading import BoundedSemaphore, Event, Thread, current_thread
 from types import TracebackType
 from typing import Final, NamedTuple, Self, TypeVar
 
 from tasks.bad_items import TooManyFailuresError
 from tasks.batches import ChangeBatch, Refusal, WriteBatch
-from tasks.transform import Transformer
-from tasks.writer import Writer
+from tasks.partition_work import Stages
 
 _QUEUED_BATCHES: Final = 1
+_BATCHES_ON_THE_WAY: Final = 4
+"""The stages hold no more between them, which bounds their memory."""
+
 _POLL_SECONDS: Final = 0.1
 """How often a waiting side looks whether another one failed."""
 
@@ -42,22 +44,29 @@ class _AbortedError(Exception):
 
 
 class Conveyor:
-    """Carries batches through `transform` and `write`, each in its own thread.
+    """Carries batches through the stages of a partition's work, each in its own thread.
 
-    When one side fails the others stop, and the failure is raised to whoever puts or drains next.
+    When a stage fails those before it stop. What it has handed on is written first, for it was
+    embedded, and may have been paid for; then the failure is raised to whoever puts or drains next.
     """
 
-    def __init__(self, transformer: Transformer, writer: Writer) -> None:
-        self._transformer = transformer
-        self._writer = writer
+    def __init__(self, stages: Stages) -> None:
+        self._transformer, self._embedding, self._writer = stages
         self._changes: Queue[ChangeBatch | None] = Queue(_QUEUED_BATCHES)
+        self._made: Queue[WriteBatch | None] = Queue(_QUEUED_BATCHES)
         self._writes: Queue[WriteBatch | None] = Queue(_QUEUED_BATCHES)
+        self._room = BoundedSemaphore(_BATCHES_ON_THE_WAY)
         self._aborted = Event()
         self._error: BaseException | None = None
         self._threads = [
             Thread(target=self._run, args=(loop,), name=name, daemon=True)
-            for loop, name in ((self._transforming, "transform"), (self._writing, "write"))
+            for loop, name in (
+                (self._transforming, "transform"),
+                (self._embed_all, "embed"),
+                (self._writing, "write"),
+            )
         ]
+        self._writing_thread = self._threads[-1]
 
     def __enter__(self) -> Self:
         self._transformer.wait = self._wait
@@ -82,12 +91,15 @@ class Conveyor:
             self._raise_error()
 
     def put(self, batch: ChangeBatch) -> None:
-        """Hands a batch on; waits while the queue is full.
+        """Hands a batch on; waits while there is no room for it.
 
         Raises:
             Exception: Whatever another side failed with.
         """
         try:
+            while not self._room.acquire(timeout=_POLL_SECONDS):
+                if self._aborted.is_set():
+                    raise _AbortedError
             self._hand_over(self._changes, batch)
         except _AbortedError:
             self._raise_error()
@@ -106,18 +118,30 @@ class Conveyor:
             self._raise_error()
 
     def _transforming(self) -> None:
-        while (batch := self._take(self._changes)) is not None:
-            try:
+        last: WriteBatch | None = None
+        try:
+            while (batch := self._take(self._changes)) is not None:
                 write = self._transformer.transform(batch)
-            except TooManyFailuresError as error:
-                if error.unwritten is not None:
-                    self._hand_over(self._writes, error.unwritten)
-                self._hand_over(self._writes, None)
-                raise
-            del batch  # its payloads need not wait for the writing side too
-            self._hand_over(self._writes, write)
-            del write
-        self._hand_over(self._writes, None)
+                del batch  # its payloads need not wait for the stages after this one too
+                self._hand_over(self._made, write)
+                del write
+        except TooManyFailuresError as error:
+            last = error.unwritten  # the dead letters that led to it
+            raise
+        finally:
+            with suppress(_AbortedError):
+                if last is not None:
+                    self._hand_over(self._made, last)
+                self._hand_over(self._made, None)
+
+    def _embed_all(self) -> None:
+        try:
+            while (batch := self._take(self._made)) is not None:
+                self._embedding.embed(batch)
+                self._hand_to_writer(batch)
+                del batch
+        finally:
+            self._hand_to_writer(None)
 
     def _writing(self) -> None:
         stored: _Stored | None = None
@@ -140,6 +164,7 @@ class Conveyor:
                     stored = following
                 else:
                     self._writer.write(batch)
+                    self._room.release()
                 del batch
 
     def _following(self, stored: "_Stored | None") -> WriteBatch | None:
@@ -153,7 +178,7 @@ class Conveyor:
                 return self._writes.get(timeout=_GLANCE_SECONDS)
             if stored.refused.done():
                 raise Empty
-        return self._take(self._writes)
+        return self._writes.get()
 
     def _may_follow(self, stored: "_Stored | None", batch: WriteBatch) -> bool:
         """Whether a batch may be stored beside the one before: they share no document."""
@@ -165,18 +190,16 @@ class Conveyor:
     def _commit(self, stored: "_Stored | None") -> None:
         if stored is not None:
             self._writer.commit(stored.batch, stored.refused.result())
+            self._room.release()
 
     def _run(self, loop: Callable[[], None]) -> None:
         try:
             loop()
         except _AbortedError:
             return
-        except TooManyFailuresError as error:
-            if error.unwritten is not None:
-                # The dead letters that led to it are still being written.
-                self._threads[1].join()
-            self._fail(error)
         except BaseException as error:  # noqa: BLE001 (raised again in the thread that waits)
+            if current_thread() is not self._writing_thread:
+                self._writing_thread.join()
             self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
@@ -192,19 +215,24 @@ class Conveyor:
         while True:
             if self._aborted.is_set():
                 raise _AbortedError
-            try:
+            with suppress(Full):
                 queue.put(item, timeout=_POLL_SECONDS)
-            except Full:
-                continue
-            return
+                return
+
+    def _hand_to_writer(self, batch: WriteBatch | None) -> None:
+        """Hands on what is embedded, also when the other stages stop."""
+        while self._writing_thread.is_alive():
+            with suppress(Full):
+                self._writes.put(batch, timeout=_POLL_SECONDS)
+                return
+        raise _AbortedError
 
     def _take(self, queue: "Queue[_T]") -> _T:
         while True:
-            try:
+            if self._aborted.is_set():
+                raise _AbortedError
+            with suppress(Empty):
                 return queue.get(timeout=_POLL_SECONDS)
-            except Empty:
-                if self._aborted.is_set():
-                    raise _AbortedError from None
 
     def _wait(self, done: Event) -> None:
         while not done.wait(_POLL_SECONDS):

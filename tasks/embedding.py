@@ -13,8 +13,8 @@ from documents.errors import DataGettersError
 from stores.embeddings import EmbeddingModel
 from stores.ledger.ledger import Ledger
 
-_REMEMBERED_BATCHES: Final = 4
-"""Batches between this thread and the ledger: one waiting, one being written, and some to spare."""
+_REMEMBERED_BATCHES: Final = 3
+"""Batches that may be between this thread and the ledger, see `tasks.conveyor`."""
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class Embedder:
             return Embedded()
         cached = self._cached(list(by_hash))
         for text_hash, vector in cached.items():
-            self._assign(by_hash[text_hash], np.frombuffer(vector, dtype=np.float32))
+            self._assign(by_hash[text_hash], vector)
         missing = {h: chunks for h, chunks in by_hash.items() if h not in cached}
         embedded = Embedded()
         if missing:
@@ -121,13 +121,13 @@ class Embedder:
                     waiting += [hashes[middle:], hashes[:middle]]
                 continue
             for text_hash, vector in zip(hashes, matrix, strict=True):
-                self._assign(missing[text_hash], vector)
-                embedded.made[text_hash] = vector.tobytes()
+                packed = embedded.made[text_hash] = vector.tobytes()
+                self._assign(missing[text_hash], packed)
 
     @staticmethod
-    def _assign(
-        chunks: Sequence[Chunk], vector: "np.ndarray[tuple[int], np.dtype[np.float32]]"
-    ) -> None:
+    def _assign(chunks: Sequence[Chunk], packed: bytes) -> None:
+        """Sets a vector, of which no second copy is held."""
+        vector = np.frombuffer(packed, dtype=np.float32)
         for chunk in chunks:
             chunk.vector = vector
 

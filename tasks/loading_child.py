@@ -19,7 +19,7 @@ from tasks.conveyor import Conveyor
 from tasks.garbage import patient_collector
 from tasks.loading_messages import READY, LoadingOrder, Opening, PackedBatch, error_message, plain
 from tasks.making_process import ProcessMaker
-from tasks.partition_work import halves
+from tasks.partition_work import stages
 from tasks.pipes import own_ends, receive, send
 from tasks.results import Counts
 from tasks.stores import open_stores
@@ -127,7 +127,7 @@ class _Partition:
     def _conveyor(self) -> Conveyor:
         opening = self._opening
         return Conveyor(
-            *halves(
+            stages(
                 replace(self._loading.context, lease=self._lease),
                 opening.partition,
                 partition_id=opening.partition_id,

@@ -1,9 +1,11 @@
-"""The two halves of a partition's work after the fetching, wired as every way to it needs them."""
+"""The stages of a partition's work after the fetching, wired as every way to it needs them."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from exporters.base import Partition
 from tasks.context import SyncContext
+from tasks.embedding_stage import EmbeddingStage
 from tasks.keeping import Keeper
 from tasks.results import Counts
 from tasks.shared_documents import SharedDocuments
@@ -11,7 +13,21 @@ from tasks.transform import Transformer
 from tasks.writer import Writer
 
 
-def halves(
+class Stages(NamedTuple):
+    """What a batch of changes passes through, in this order.
+
+    Attributes:
+        transformer: Makes it what is to be written.
+        embedding: Sets vectors.
+        writer: Makes it durable.
+    """
+
+    transformer: Transformer
+    embedding: EmbeddingStage
+    writer: Writer
+
+
+def stages(
     context: SyncContext,
     partition: Partition,
     *,
@@ -22,8 +38,8 @@ def halves(
     resolves_seen: bool = False,
     keeper: Keeper | None = None,
     on_commit: Callable[[], object] = lambda: None,
-) -> tuple[Transformer, Writer]:
-    """What makes batches of changes into what is to be written, and what writes it.
+) -> Stages:
+    """The stages of a partition's work.
 
     Args:
         context: What the partitions of a run share.
@@ -62,4 +78,4 @@ def halves(
         shared=shared,
         on_commit=on_commit,
     )
-    return transformer, writer
+    return Stages(transformer, EmbeddingStage(context.stores), writer)

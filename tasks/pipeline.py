@@ -1,11 +1,11 @@
 """The sync of one partition: change stream, raw landing, documents, stores, ledger.
 
 ```
- pull ──► batches ──► transform + embed ──► batches ──► write
- (this thread)            (thread)                     (thread)
+ pull ──► batches ──► transform ──► batches ──► embed ──► batches ──► write
+ (this thread)        (thread)                 (thread)              (thread)
 ```
 
-The three sides overlap. The queues between them hold a few batches, and a batch is bounded by count
+The stages overlap. The queues between them hold a few batches, and a batch is bounded by count
 and by bytes, so memory does not grow with the source. Plain Python: Prefect wraps it, tests call
 it.
 """
@@ -55,7 +55,7 @@ from tasks.loading_messages import Opening
 from tasks.loading_process import Carrier, SwitchingCarrier
 from tasks.partition_changes import PartitionChange, apply_to_partition
 from tasks.partition_errors import failed
-from tasks.partition_work import halves
+from tasks.partition_work import stages
 from tasks.results import Counts, PartitionOutcome, PartitionResult
 from tasks.set_aside import SetAside
 from tasks.shared_documents import SharedDocuments
@@ -371,17 +371,18 @@ class PartitionSync:
 
     @contextmanager
     def _carrying(self, *, resolves_seen: bool = False) -> Iterator[None]:
-        transformer, writer = halves(
-            self._context,
-            self._partition,
-            partition_id=self._state.id,
-            generation=self._generation,
-            counts=self._result.counts,
-            shared=self._shared,
-            resolves_seen=resolves_seen,
-            on_commit=self._report,
+        here = Conveyor(
+            stages(
+                self._context,
+                self._partition,
+                partition_id=self._state.id,
+                generation=self._generation,
+                counts=self._result.counts,
+                shared=self._shared,
+                resolves_seen=resolves_seen,
+                on_commit=self._report,
+            )
         )
-        here = Conveyor(transformer, writer)
         with self._apart(here, resolves_seen=resolves_seen) as self._conveyor:
             yield
 

@@ -36,7 +36,7 @@ from tasks.failures import record_of
 from tasks.garbage import patient_collector
 from tasks.keeping import Keeper
 from tasks.partition_errors import PartitionFailedError, failed
-from tasks.partition_work import halves
+from tasks.partition_work import stages
 from tasks.recorded_run import ended_badly, finish, maintain, recorded
 from tasks.reporting import (
     ItemsProgressed,
@@ -303,7 +303,7 @@ class _PartitionReplay:
     def _conveyor(self) -> Conveyor:
         context, state = self._context, self._state
         return Conveyor(
-            *halves(
+            stages(
                 context,
                 Partition(key=state.key, name=state.name, kind=state.kind),
                 partition_id=state.id,

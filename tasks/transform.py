@@ -1,7 +1,7 @@
 """The middle of the pipeline: from changes to what is to be written.
 
-Takes batches of changes, lands new payloads, makes documents of them, tells what moved from what
-did not, and embeds the texts that nobody embedded before.
+Takes batches of changes, lands new payloads, makes documents of them and tells what moved from what
+did not. What is to be written is embedded after that, see `tasks.embedding_stage`.
 """
 
 from collections import deque
@@ -11,7 +11,6 @@ from threading import Event
 
 from langchain_core.documents import Document
 
-from documents.chunks import ChunkedDocument
 from documents.fingerprints import access_hash
 from documents.principals import normalize_access
 from documents.times import now_iso
@@ -19,7 +18,6 @@ from exporters.base import BaseExporter, Partition
 from exporters.changes import AccessChange, Children, CopyChange, Delete, Failure, RawRecord
 from exporters.errors import InvalidDataError
 from exporters.redaction import redactor
-from processing.chunking import chunk_documents
 from stores.ledger.known import KnownRecord
 from stores.ledger.types import (
     Copy,
@@ -35,7 +33,6 @@ from tasks.batches import (
     FailedAgain,
     Item,
     Processing,
-    Refusal,
     Seen,
     Settled,
     Swept,
@@ -44,7 +41,6 @@ from tasks.batches import (
     parents_of,
     raw_row,
 )
-from tasks.embedding import Embedder
 from tasks.keeping import Keeper
 from tasks.making import LocalMaker, Made, Maker, Recipe
 from tasks.options import SyncOptions
@@ -115,9 +111,6 @@ class Transformer:
             custom=custom,
         )
         self._maker = maker or LocalMaker(recipe)
-        self._embedder = (
-            Embedder(stores.embeddings, stores.ledger) if stores.embeddings is not None else None
-        )
         self._remover = Remover(
             stores.ledger, connection_id, shares_documents=exporter.shares_documents
         )
@@ -135,7 +128,6 @@ class Transformer:
         Raises:
             TooManyFailuresError: Item after item failed; the partition had better stop.
             StoreError: The raw landing or the ledger cannot be used.
-            EmbeddingError: The embedding model fails.
         """
         keys = [key for key in map(item_key, batch.items) if key is not None]
         parents = parents_of(batch.items)
@@ -159,7 +151,6 @@ class Transformer:
         made = dict(zip(refs, self._maker.make(moved), strict=True))
         if self._keeper is not None:
             self._keeper.keep(moved, made, known)
-        fresh: list[Document] = []
         for item in batch.items:
             match item:
                 case Failure():
@@ -167,7 +158,7 @@ class Transformer:
                     continue
                 case EncodedUpsert() if item.record.key in refs:
                     key = item.record.key
-                    fresh += self._take_made(
+                    write.fresh += self._take_made(
                         write, item, made[key], known=known.get(key), raw_ref=refs[key]
                     )
                     continue  # it may have failed
@@ -186,10 +177,6 @@ class Transformer:
                         continue
             self._consecutive_failures = 0
         self._remover.records(write, orphans)
-        self._embed(write, fresh)
-        written = {document.document.id for document in write.documents}
-        # A document that another record of the batch brings now is not deleted with its old one.
-        write.deleted = [identifier for identifier in write.deleted if identifier not in written]
         self._in_flight.append((_event(write), frozenset([*keys, *parents])))
         return write
 
@@ -248,28 +235,6 @@ class Transformer:
         if not self._exporter.shares_documents:
             return {}
         return {document.id or "": own_copy(document, record.key) for document in documents}
-
-    def _embed(self, write: WriteBatch, fresh: Sequence[Document]) -> None:
-        """Cuts documents into chunks and sets their vectors, where anything is embedded."""
-        if self._embedder is None:
-            write.documents = [ChunkedDocument(document, []) for document in fresh]
-            return
-        documents = list(
-            chunk_documents(
-                fresh,
-                chunk_characters=self._stores.settings.chunk_characters,
-                overlap_characters=self._stores.settings.chunk_overlap,
-            )
-        )
-        embedded = self._embedder.embed(documents)
-        write.vectors = embedded.made
-        write.counts.embedded += len(embedded.made)
-        for item in documents:
-            reasons = [embedded.failed[c.text_hash] for c in item.chunks if c.vector is None]
-            if reasons:
-                write.refused[item.document.id or ""] = Refusal("EmbeddingError", reasons[0])
-            else:
-                write.documents.append(item)
 
     def _compare(
         self,

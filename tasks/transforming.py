@@ -32,7 +32,7 @@ from tasks.context import SyncContext
 from tasks.failures import record_of
 from tasks.garbage import patient_collector
 from tasks.partition_changes import PartitionChange, apply_to_partition
-from tasks.partition_work import halves
+from tasks.partition_work import stages
 from tasks.results import Counts
 from tasks.scripts import TRANSFORM, Landed, Said, Script
 from tasks.shared_documents import SharedDocuments
@@ -91,7 +91,7 @@ class _Transformation:
             context.connection_id, place["key"], place["name"], place["kind"]
         )
         self._shared = SharedDocuments.of(context.exporter, context.stores, context.connection_id)
-        self._transformer, self._writer = halves(
+        self._stages = stages(
             context,
             self._partition,
             partition_id=self._state.id,
@@ -141,9 +141,10 @@ class _Transformation:
 
     def _write(self, items: list[Item], landed: dict[str, str]) -> None:
         if items:
-            batch = self._transformer.transform(ChangeBatch(items=items))
+            batch = self._stages.transformer.transform(ChangeBatch(items=items))
             batch.landed = landed
-            self._writer.write(batch)
+            self._stages.embedding.embed(batch)
+            self._stages.writer.write(batch)
 
     def _apply(self, change: PartitionChange, at: datetime, newer: Collection[str]) -> None:
         apply_to_partition(

@@ -276,6 +276,7 @@ class CountingModel(EmbeddingModel):
         texts: Every text it gave a vector for.
         refuses: It fails for every text that holds this.
         fails: Raised at every call.
+        meanwhile: Called at every call.
     """
 
     def __init__(self) -> None:
@@ -288,9 +289,11 @@ class CountingModel(EmbeddingModel):
         self.calls = 0
         self.refuses = ""
         self.fails: BaseException | None = None
+        self.meanwhile: Callable[[], object] = lambda: None
 
     def embed_matrix(self, texts: Sequence[str]) -> Any:
         self.calls += 1
+        self.meanwhile()
         if self.fails is not None:
             raise self.fails
         if self.refuses and any(self.refuses in text for text in texts):

@@ -34,6 +34,8 @@ from exporters.changes import (
 from exporters.errors import TransientError
 from stores.errors import StoreUnavailableError
 from tasks.batches import EncodedUpsert
+from tasks.context import SyncContext
+from tasks.partition_errors import PartitionFailedError
 
 TEXT = "some words of a note " * 5
 
@@ -123,7 +125,7 @@ class TestBackPressure:
         bench.watch.at(step, slow, time=1)
         bench.vendor.says(*[put(number) for number in range(400)])
         bench.sync(batch_records=10)
-        # Batches of ten: one written, one waiting, one transformed, one waiting, one filled.
+        # Batches of ten: four on the way to the stores, one waiting for room, one being filled.
         assert ahead
         assert 10 <= ahead[0] <= 60
         assert bench.stores.index.count() == 400
@@ -140,6 +142,53 @@ class TestBackPressure:
         bench.vendor.says(*entries)
         bench.sync(batch_seconds=0.05)
         assert bench.watch.counts["ledger.commit"] >= 2
+
+
+def test_one_batch_is_stored_and_the_next_one_made_while_the_model_embeds(bench: Bench) -> None:
+    landed, stored = threading.Event(), threading.Event()
+    bench.watch.at("raw.append done", landed.set, time=3)
+    bench.watch.at("ledger.commit done", stored.set, time=1)
+    seen: list[tuple[bool, bool]] = []
+
+    def meanwhile() -> None:
+        if MODEL.calls == 2:
+            seen.append((landed.wait(20), stored.wait(20)))
+
+    MODEL.meanwhile = meanwhile
+    bench.vendor.says(*[put(number) for number in range(40)])
+    bench.sync(batch_records=10)
+    assert seen == [(True, True)]
+    assert len(bench.texts()) == 40
+
+
+def test_what_is_being_embedded_when_a_run_is_stopped_is_not_embedded_again(bench: Bench) -> None:
+    contexts: list[SyncContext] = []
+    began = threading.Event()
+
+    def stop() -> None:
+        if began.wait(20):
+            contexts[0].stop.set()
+
+    def meanwhile() -> None:
+        if MODEL.calls == 2:
+            began.set()
+            # Until the stages before this one are at their end.
+            while any(t.name == "transform" and t.is_alive() for t in threading.enumerate()):
+                threading.Event().wait(0.01)
+
+    def remember(context: SyncContext) -> SyncContext:
+        contexts.append(context)
+        return context
+
+    MODEL.meanwhile = meanwhile
+    notes = [put(number) for number in range(40)]
+    bench.vendor.says(*notes[:20], stop, *notes[20:], Checkpoint({"at": 1}))
+    with pytest.raises(PartitionFailedError, match="stopped"):
+        bench.sync(change=remember, batch_records=10)
+    assert len(bench.texts()) == 20
+    bench.sync(batch_records=10)
+    assert len(bench.texts()) == 40
+    assert sorted(MODEL.texts) == sorted(set(MODEL.texts))
 
 
 class TestOneSideFails:
