@@ -11,19 +11,20 @@ import os
 import select
 import ssl
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from threading import Event, RLock, Thread
 from typing import Any, Final
 from weakref import WeakSet
 
 import amqp
-from amqp.exceptions import AMQPError, InternalError
+from amqp.exceptions import AMQPError
 
 from stores.errors import StoreError, StoreUnavailableError
 from stores.queue.addresses import BrokerAddress
+from stores.queue.broken_queues import BrokenQueues
 from stores.queue.broker_errors import sentence
 from stores.queue.patience import PatientConnection
 from stores.queue.topology import declare_dead_queue, declare_queue
@@ -32,8 +33,7 @@ ANSWER_SECONDS: Final = 15.0
 """How long to wait for an answer of the server."""
 
 _SLICE: Final = 0.5
-_CERTAIN: Final = 2
-"""How often a queue may fail to answer, on different connections, until it is taken for broken."""
+_ALARM: Final = "it is short of memory or disk, and takes no messages"
 
 _log = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ class Broker:
         self.dead = dead
         self.answer_seconds = answer_seconds
         self._sessions = 0
-        self._suspicion: Counter[str] = Counter()
+        self._broken = BrokenQueues(address, f"{dead}.lock", self._new_connection)
         self._alarm = False
         self._begin_afresh()
         _brokers.add(self)
@@ -241,9 +241,9 @@ class Broker:
                 self._drop()
                 raise sentence(error, self.address) from error
 
-    def _connect(self) -> _Session:
+    def _new_connection(self) -> PatientConnection:
         at = self.address
-        connection = PatientConnection(
+        return PatientConnection(
             host=f"[{at.host}]:{at.port}" if ":" in at.host else f"{at.host}:{at.port}",
             userid=at.user,
             password=at.password,
@@ -257,9 +257,12 @@ class Broker:
             answer_seconds=self.answer_seconds,
             client_properties={"product": "data-getters", "connection_name": "data-getters"},
         )
+
+    def _connect(self) -> _Session:
+        connection = self._new_connection()
         self._alarm = False
         connection.connect()
-        self._delete_broken(connection)
+        self._broken.delete(connection)
         publishing, consuming = connection.channel(), connection.channel()
         publishing.confirm_select()
         self._sessions += 1
@@ -267,7 +270,7 @@ class Broker:
         declare_dead_queue(session.publishing, self.dead)
         if self._heart is None:
             self._closed.clear()
-            self._heart = Thread(target=self._beat, name=f"heartbeat {at}", daemon=True)
+            self._heart = Thread(target=self._beat, name=f"heartbeat {self.address}", daemon=True)
             self._heart.start()
         return session
 
@@ -304,19 +307,9 @@ class Broker:
 
     # Queues
 
-    @contextmanager
-    def _suspecting(self, queues: Callable[[], Collection[str]]) -> Iterator[None]:
+    def _suspecting(self, queues: Callable[[], Collection[str]]) -> AbstractContextManager[None]:
         """Remembers which queues did not answer."""
-        try:
-            yield
-        except InternalError:
-            self._suspicion.update(dict.fromkeys(queues(), _CERTAIN))
-            raise
-        except TimeoutError:
-            if self._alarm:
-                raise TimeoutError("it is short of memory or disk, and takes no messages") from None
-            self._suspicion.update(queues())
-            raise
+        return self._broken.suspecting(queues, excused=lambda: _ALARM if self._alarm else None)
 
     def _blocked(self, _reason: str) -> None:
         """The server takes no messages: https://www.rabbitmq.com/docs/alarms."""
@@ -324,20 +317,6 @@ class Broker:
 
     def _unblocked(self) -> None:
         self._alarm = False
-
-    def _delete_broken(self, connection: Any) -> None:
-        """Removes queues that never answer, so that they can be made anew.
-
-        A quorum queue that is younger than half a second when its server is killed cannot be used
-        afterwards (seen with RabbitMQ 3.10): it is there, takes no message and gives none. Nothing
-        is lost with it, because the ledger has every job.
-        """
-        for name in [name for name, times in self._suspicion.items() if times >= _CERTAIN]:
-            _log.warning("The queue %s of RabbitMQ at %s is broken.", name, self.address)
-            with connection.channel() as channel:
-                channel.queue_delete(name)
-            del self._suspicion[name]
-            _log.warning("It was deleted, and is made and filled again from the ledger.")
 
     def _publish_all(self, messages: Sequence[Outgoing]) -> set[int]:
         with self._connected() as session:
@@ -382,8 +361,7 @@ class Broker:
         with self._suspecting(lambda: {m.queue for m in messages if m.job_id in waiting.values()}):
             while waiting:
                 session.connection.drain_events(timeout=max(0.01, deadline - time.monotonic()))
-        for message in messages:
-            self._suspicion.pop(message.queue, None)
+        self._broken.answered({message.queue for message in messages})
         return {message.job_id for message in messages} - refused
 
     def _subscribe(self, session: _Session, queues: Collection[str], limit: int) -> None:

@@ -6,7 +6,8 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -157,19 +158,33 @@ def test_a_broker_is_killed_and_started_again_and_every_job_is_done(
     assert workshop.told("twice") == Counter()
 
 
-def test_a_queue_that_does_not_survive_its_server_is_made_and_filled_again(
-    rabbitmq: RabbitmqServer, sqlite_url: str
+def test_a_queue_that_does_not_survive_its_server_is_made_and_filled_again_by_one_worker(
+    rabbitmq: RabbitmqServer, sqlite_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """RabbitMQ 3.10 breaks a quorum queue that is killed within half a second of its making."""
     if not rabbitmq.can_be_killed:
         pytest.skip("this RabbitMQ server is not ours to kill")
-    with Opener(sqlite_url, rabbitmq.url).open() as queue:
-        assert isinstance(queue, RabbitMQQueue)
-        queue._broker.answer_seconds = 2
-        jobs = Jobs(queue)
-        jobs.add(5)
+    with ExitStack() as stack:
+        queues = []
+        for _ in range(WORKERS):
+            queue = stack.enter_context(Opener(sqlite_url, rabbitmq.url).open())
+            assert isinstance(queue, RabbitMQQueue)
+            queue._broker.answer_seconds = 6  # deleting such a queue takes the server 5
+            queues.append(queue)
+        Jobs(queues[0]).add(5 * WORKERS)
         rabbitmq.kill()
         rabbitmq.start()
-        taken = jobs.all(5)
-        assert queue.ack(taken) == set()
-        assert queue.depth().done == 5
+
+        def work(queue: JobQueue) -> int:
+            done = 0
+            while queue.depth().open:
+                with suppress(StoreUnavailableError):
+                    taken = queue.claim(1, worker=f"worker-{id(queue)}", wait=1)
+                    assert queue.ack(taken) == set()
+                    done += len(taken)
+            return done
+
+        with ThreadPoolExecutor(WORKERS) as pool:
+            assert sum(pool.map(work, queues)) == 5 * WORKERS
+    deleted = [told for told in caplog.messages if told.endswith("is broken.")]
+    assert len(deleted) <= 1

@@ -276,7 +276,7 @@ class TestConnections:
                     jobs.add()
         finally:
             rabbitmq.control("set_vm_memory_high_watermark", "0.4")
-        assert queue._broker._suspicion == {}
+        assert queue._broker._broken.suspected == set()
         assert len(jobs.all(3)) == 3
 
     def test_heartbeats_do_not_put_off_the_end_of_waiting(self, rabbitmq: RabbitmqServer) -> None:
