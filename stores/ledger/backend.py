@@ -76,6 +76,7 @@ class Backend:
         address: str,
         *,
         writing: Engine,
+        relaxed: Engine,
         reading: Engine,
         translate: Callable[[DBAPIError], StoreError],
         database: EmbeddedDatabase | None = None,
@@ -83,6 +84,7 @@ class Backend:
         self.address = address
         self.database = database
         self._writing = writing
+        self._relaxed = relaxed
         self._reading = reading
         self._translate = translate
 
@@ -99,6 +101,19 @@ class Backend:
             StoreError: The database cannot be written; the sentence says why.
         """
         with self._sentences(), self._writing.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write_relaxed(self) -> Iterator[Connection]:
+        """A transaction that a power cut may undo, with those of its kind that followed it.
+
+        For what is found and done again by itself. On the embedded file nobody waits for the disk;
+        on PostgreSQL it is durable all the same.
+
+        Raises:
+            StoreError: The database cannot be written; the sentence says why.
+        """
+        with self._sentences(), self._relaxed.begin() as connection:
             yield connection
 
     @contextmanager
@@ -138,6 +153,7 @@ class Backend:
     def close(self) -> None:
         """Gives back connections; those of a shared embedded file stay with it."""
         self._writing.dispose()
+        self._relaxed.dispose()
         self._reading.dispose()
 
     @contextmanager
@@ -176,6 +192,7 @@ def open_backend(url: str | Path) -> Backend:
         return Backend(
             where,
             writing=engine,
+            relaxed=engine,
             reading=engine.execution_options(isolation_level="AUTOCOMMIT"),
             translate=lambda error: sentence(error, where),
         )
@@ -186,7 +203,7 @@ def open_backend(url: str | Path) -> Backend:
 
 
 def _embedded(database: EmbeddedDatabase) -> Backend:
-    writing, reading = embedded_engines(database)
+    engines = embedded_engines(database)
 
     def translate(error: DBAPIError) -> StoreError:
         try:
@@ -197,8 +214,7 @@ def _embedded(database: EmbeddedDatabase) -> Backend:
 
     return Backend(
         str(database.path),
-        writing=writing,
-        reading=reading,
+        **engines._asdict(),
         translate=translate,
         database=database,
     )

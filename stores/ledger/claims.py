@@ -5,8 +5,11 @@ job; a worker that falls silent loses it when that moment has come, and whatever
 afterwards is not taken any more. Many are claimed by one statement: on PostgreSQL each claimer
 passes over the rows that another is just taking (`SKIP LOCKED`), on SQLite one writes at a time.
 
-A clock that is set forward ends claims early: then a job may be done twice, which every job has to
-bear. One that is set back cannot hold up the queue: see `JobClaims.recover`.
+Claims and their ends do not wait for the disk. A power cut may undo the last of them: then a job is
+claimed anew, or done twice, which every job has to bear.
+
+A clock that is set forward ends claims early, which does no more harm than that. One that is set
+back cannot hold up the queue: see `JobClaims.recover`.
 """
 
 import secrets
@@ -127,7 +130,7 @@ class JobClaims:
         # Nobody who only looks takes the lock that writers wait for.
         if not self._finds and not self.is_due(only):
             return []
-        with self._backend.write() as connection:
+        with self._backend.write_relaxed() as connection:
             now = self._backend.now(connection)
             values = {**_claim_values(now, worker, visibility), "now": now, "number": limit}
             rows = connection.execute(_claim(only), values).all()
@@ -139,7 +142,7 @@ class JobClaims:
     ) -> list[Job]:
         """Takes those of these jobs that are due, or whose worker is certainly gone."""
         wanted = list(job_ids)
-        with self._backend.write() as connection:
+        with self._backend.write_relaxed() as connection:
             now = self._backend.now(connection)
             self._free_gone(connection, now, among(jobs.c.id, "ids"), wanted)
             values = {**_claim_values(now, worker, visibility), "now": now, "ids": wanted}
@@ -178,19 +181,19 @@ class JobClaims:
 
     def done(self, claimed: Iterable[Job]) -> set[int]:
         """Finishes jobs. Returns the ids of those that were the claimer's no more."""
-        with self._backend.write() as connection:
+        with self._backend.write_relaxed() as connection:
             now = self._backend.now(connection)
             return _each_claim(connection, claimed, _DONE, new_finished_at=now)
 
     def extend(self, claimed: Iterable[Job], visibility: float) -> set[int]:
         """Holds claims for longer. Returns the ids of those that were the claimer's no more."""
-        with self._backend.write() as connection:
+        with self._backend.write_relaxed() as connection:
             until = self._backend.now(connection) + _micros(visibility)
             return _each_claim(connection, claimed, _EXTEND, new_available_at=until)
 
     def release(self, claimed: Iterable[Job]) -> set[int]:
         """Gives jobs back untouched. Returns the ids of those that were the claimer's no more."""
-        with self._backend.write() as connection:
+        with self._backend.write_relaxed() as connection:
             now = self._backend.now(connection)
             return _each_claim(connection, claimed, _RELEASE, new_available_at=now)
 
@@ -279,7 +282,7 @@ class JobClaims:
             now = self._backend.now(reader)
             if reader.execute(_to_dispatch(now).limit(1)).first() is None:
                 return now, []
-        with self._backend.write() as connection:
+        with self._backend.write_relaxed() as connection:
             now = self._backend.now(connection)
             query = _to_dispatch(now).order_by(jobs.c.dispatch_after, jobs.c.id).limit(limit)
             taken = now + _PUBLISHING
@@ -291,7 +294,7 @@ class JobClaims:
         """Writes down that a broker holds jobs, unless they were claimed in the meantime."""
         if not job_ids:
             return
-        with self._backend.write() as connection:
+        with self._backend.write_relaxed() as connection:
             connection.execute(
                 update(jobs)
                 .where(*_MINE, jobs.c.dispatch_after == taken)

@@ -2,11 +2,12 @@
 
 SQLAlchemy's own SQLite drivers use the standard library's `sqlite3`, which must not open a file
 that apsw has open in the same process (see `stores.sqlite.database`). Here it runs on the shared
-connections instead, through two engines:
+connections instead, through three engines:
 
 - the **write** engine is the shared writer: SQLAlchemy's begin, commit and rollback are those of
   `EmbeddedDatabase`. A ledger transaction inside `with database.transaction():` joins it and
   becomes durable with the documents, or not at all;
+- the **relaxed** write engine is the same for what may be undone by a power cut;
 - the **read** engine borrows the pooled readers, sees what is committed and never waits for a
   writer. There is no transaction on it: each statement sees the newest committed state.
 
@@ -16,7 +17,7 @@ being committed; callers page.
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import apsw
 from sqlalchemy import URL, Engine, create_engine
@@ -102,13 +103,14 @@ class EmbeddedConnection(Protocol):
 class WriteConnection:
     """The shared writer, held from `begin` to `commit` or `rollback`."""
 
-    def __init__(self, database: EmbeddedDatabase) -> None:
+    def __init__(self, database: EmbeddedDatabase, *, durable: bool = True) -> None:
         self._database = database
+        self._durable = durable
         self._writer: apsw.Connection | None = None
 
     def begin(self) -> None:
         """Begins or joins the write transaction of this thread."""
-        self._writer = self._database.begin()
+        self._writer = self._database.begin(durable=self._durable)
 
     def commit(self) -> None:
         """Makes it durable, unless it joined one that is still open."""
@@ -199,8 +201,22 @@ class ApswDialect(SQLiteDialect):
         dbapi_connection.begin()
 
 
-def embedded_engines(database: EmbeddedDatabase) -> tuple[Engine, Engine]:
-    """The write engine and the read engine of an embedded file. Both are safe to share."""
+class EmbeddedEngines(NamedTuple):
+    """The engines of an embedded file. All are safe to share.
+
+    Attributes:
+        writing: Its transactions are durable.
+        relaxed: A power cut may undo the last of its transactions.
+        reading: For reading.
+    """
+
+    writing: Engine
+    relaxed: Engine
+    reading: Engine
+
+
+def embedded_engines(database: EmbeddedDatabase) -> EmbeddedEngines:
+    """The engines of an embedded file."""
     registry.register(f"sqlite.{_DRIVER}", __name__, ApswDialect.__name__)
 
     def engine(creator: Callable[[], EmbeddedConnection]) -> Engine:
@@ -209,4 +225,8 @@ def embedded_engines(database: EmbeddedDatabase) -> tuple[Engine, Engine]:
             f"sqlite+{_DRIVER}://", creator=creator, poolclass=NullPool, hide_parameters=True
         )
 
-    return engine(lambda: WriteConnection(database)), engine(lambda: ReadConnection(database))
+    return EmbeddedEngines(
+        engine(lambda: WriteConnection(database)),
+        engine(lambda: WriteConnection(database, durable=False)),
+        engine(lambda: ReadConnection(database)),
+    )

@@ -13,7 +13,7 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from threading import Event, RLock, Thread
 from typing import Any, Final
@@ -261,13 +261,16 @@ class Broker:
     def _connect(self) -> _Session:
         connection = self._new_connection()
         self._alarm = False
-        connection.connect()
-        self._broken.delete(connection)
-        publishing, consuming = connection.channel(), connection.channel()
-        publishing.confirm_select()
-        self._sessions += 1
-        session = _Session(self._sessions, connection, publishing, consuming)
-        declare_dead_queue(session.publishing, self.dead)
+        with ExitStack() as undoing:
+            undoing.callback(_abandon, connection)
+            connection.connect()
+            self._broken.delete(connection)
+            publishing, consuming = connection.channel(), connection.channel()
+            publishing.confirm_select()
+            self._sessions += 1
+            session = _Session(self._sessions, connection, publishing, consuming)
+            declare_dead_queue(session.publishing, self.dead)
+            undoing.pop_all()
         if self._heart is None:
             self._closed.clear()
             self._heart = Thread(target=self._beat, name=f"heartbeat {self.address}", daemon=True)
@@ -287,8 +290,7 @@ class Broker:
     def _drop(self) -> None:
         session, self._session = self._session, None
         if session is not None:
-            with suppress(OSError, AMQPError):
-                session.connection.collect()
+            _abandon(session.connection)
 
     def _beat(self) -> None:
         """Answers heartbeats, and takes in what comes, while nobody else does."""
@@ -431,6 +433,12 @@ def _leave_connections_to_parent() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_leave_connections_to_parent)
+
+
+def _abandon(connection: Any) -> None:
+    """Closes the socket, without a word to the server: nothing of it is used any more."""
+    with suppress(OSError, AMQPError):
+        connection.collect()
 
 
 def _job_id(message: Any) -> int | None:

@@ -70,6 +70,7 @@ class EmbeddedDatabase:
         self._write_lock = RLock()
         self._depth = 0
         self._doomed = False
+        self._relaxed = False
         self._owner: int | None = None
         self._write_connection: apsw.Connection | None = None
         self._readers: LifoQueue[apsw.Connection] = LifoQueue(_IDLE_READERS)
@@ -122,6 +123,7 @@ class EmbeddedDatabase:
             if self._write_connection is not None:
                 self._write_connection.close()
                 self._write_connection = None
+                self._relaxed = False
 
     @contextmanager
     def transaction(self) -> Iterator[apsw.Connection]:
@@ -142,16 +144,27 @@ class EmbeddedDatabase:
                 raise
             self.commit()
 
-    def begin(self) -> apsw.Connection:
-        """Begins or joins the write transaction. Pairs with one `commit` or `rollback`."""
+    def begin(self, *, durable: bool = True) -> apsw.Connection:
+        """Begins or joins the write transaction. Pairs with one `commit` or `rollback`.
+
+        Args:
+            durable: Whether the commit waits until it is on the disk. Without, a power cut may undo
+                it, until something is committed after it that waits.
+
+        Raises:
+            RuntimeError: A durable transaction in one that is not.
+        """
         self._write_lock.acquire()
         try:
             if self._write_connection is None:
                 self._write_connection = self._connect_writer()
             if self._depth == 0:
+                self._relax(not durable)
                 self._write_connection.execute("BEGIN IMMEDIATE").fetchall()
                 self._doomed = False
                 self._owner = get_ident()
+            elif durable and self._relaxed:
+                raise RuntimeError("a durable transaction cannot join one that is not")
         except BaseException:
             self._write_lock.release()
             raise
@@ -196,6 +209,13 @@ class EmbeddedDatabase:
         if self._write_connection is None:
             raise StoreError(f"The store {self.path} was closed in the middle of a transaction.")
         return self._write_connection
+
+    def _relax(self, relaxed: bool) -> None:
+        """Chooses how commits are made: with a wait for the disk, or without."""
+        if self._relaxed != relaxed:
+            level = "NORMAL" if relaxed else "FULL"
+            self._writer.execute(f"PRAGMA synchronous = {level}").fetchall()
+            self._relaxed = relaxed
 
     @staticmethod
     def _undo(writer: apsw.Connection) -> None:

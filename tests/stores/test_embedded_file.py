@@ -106,6 +106,37 @@ class TestTransactions:
         index.write([a_document("3")])
         assert index.count() == 1
 
+    def test_only_a_transaction_that_says_so_does_not_wait_for_the_disk(
+        self, database: EmbeddedDatabase
+    ) -> None:
+        def level(*, durable: bool) -> int:
+            writer = database.begin(durable=durable)
+            ((found,),) = rows(writer, "PRAGMA synchronous")
+            database.commit()
+            return int(found)
+
+        full, normal = 2, 1  # https://sqlite.org/pragma.html#pragma_synchronous
+        assert [level(durable=durable) for durable in (True, False, False, True)] == [
+            full, normal, normal, full,
+        ]  # fmt: skip
+        assert level(durable=False) == normal
+        database.close()
+        with database.transaction() as writer:
+            assert rows(writer, "PRAGMA synchronous") == [(full,)]
+
+    def test_what_must_be_durable_does_not_join_what_need_not(
+        self, database: EmbeddedDatabase
+    ) -> None:
+        database.begin(durable=False)
+        with pytest.raises(RuntimeError, match="cannot join"):
+            database.begin()
+        database.begin(durable=False)
+        database.commit()
+        database.commit()
+        with database.transaction():
+            database.begin(durable=False)
+            database.commit()
+
     def test_the_stores_work_in_files_of_their_own(self, tmp_path: Path) -> None:
         index = SqliteDocumentIndex(tmp_path / "a" / "documents.db")
         vectors = SqliteVectorStore(tmp_path / "b" / "vectors.db")

@@ -124,6 +124,39 @@ def test_workers_are_killed_and_every_job_is_done(
     assert sum(workshop.told("done").values()) <= number + 3 * kills
 
 
+@pytest.mark.parametrize("kept", [0.0, 0.4, 0.8, 1.0])
+def test_a_power_cut_undoes_claims_and_acknowledgements_and_every_job_is_done(
+    sqlite_url: str, kept: float
+) -> None:
+    """What was flushed is there: the jobs. Of what came after it, the end of the log is gone."""
+    opener, log, number = Opener(sqlite_url), Path(f"{sqlite_url}-wal"), 20
+
+    def work(parent: Parent) -> None:
+        with opener.open() as queue:
+            Jobs(queue).add(number)
+            parent.tell(log.stat().st_size)
+            claimed = queue.claim(15, worker="w", visibility=3600)
+            for job in claimed[:10]:
+                queue.ack([job])
+            parent.tell(log.stat().st_size)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with child(work) as worker:
+        flushed, size = int(worker.said()), int(worker.said())
+        worker.ended()
+    assert size > flushed
+    with log.open("r+b") as file:
+        file.truncate(flushed + int((size - flushed) * kept))
+    Path(f"{sqlite_url}-shm").unlink()
+    with opener.open() as queue:
+        done = queue.depth().done
+        least, most = {0.0: (0, 0), 1.0: (10, 10)}.get(kept, (0, 9))
+        assert least <= done <= most
+        taken = Jobs(queue).all(number - done)
+        assert queue.ack(taken) == set()
+        assert queue.depth().done == number
+
+
 def test_a_broker_is_killed_and_started_again_and_every_job_is_done(
     rabbitmq: RabbitmqServer, sqlite_url: str, tmp_path: Path
 ) -> None:
