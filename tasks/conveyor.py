@@ -6,6 +6,7 @@ for a fifth of the time. Batches are committed in order all the same, so a curso
 the stores.
 """
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -14,9 +15,13 @@ from threading import BoundedSemaphore, Event, Thread, current_thread
 from types import TracebackType
 from typing import Final, NamedTuple, Self, TypeVar
 
+from documents.errors import DataGettersError
+from exporters.redaction import redactor
 from tasks.bad_items import TooManyFailuresError
 from tasks.batches import ChangeBatch, Refusal, WriteBatch
 from tasks.partition_work import Stages
+
+_log: Final = logging.getLogger(__name__)
 
 _QUEUED_BATCHES: Final = 1
 _BATCHES_ON_THE_WAY: Final = 4
@@ -141,7 +146,8 @@ class Conveyor:
                 self._hand_to_writer(batch)
                 del batch
         finally:
-            self._hand_to_writer(None)
+            with suppress(_AbortedError):
+                self._hand_to_writer(None)
 
     def _writing(self) -> None:
         stored: _Stored | None = None
@@ -205,6 +211,9 @@ class Conveyor:
     def _fail(self, error: BaseException) -> None:
         if self._error is None:
             self._error = error
+        else:  # two stages failed: the other one is what is raised
+            told = error.sentence() if isinstance(error, DataGettersError) else repr(error)
+            _log.error("Something else failed as well: %s", redactor.text(told))
         self._aborted.set()
 
     def _raise_error(self) -> None:

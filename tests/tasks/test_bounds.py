@@ -32,7 +32,7 @@ from exporters.changes import (
     Upsert,
 )
 from exporters.errors import TransientError
-from stores.errors import StoreUnavailableError
+from stores.errors import EmbeddingError, StoreUnavailableError
 from tasks.batches import EncodedUpsert
 from tasks.context import SyncContext
 from tasks.partition_errors import PartitionFailedError
@@ -214,6 +214,29 @@ class TestOneSideFails:
         bench.sync(batch_records=3)
         assert len(bench.texts()) == records
         assert bench.cursor() == {"at": 1}
+
+    def test_what_fails_besides_is_told_in_the_log(
+        self, bench: Bench, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The model fails, and so does the store that takes what was embedded before."""
+        embedding = threading.Event()
+
+        def meanwhile() -> None:
+            if MODEL.calls == 2:
+                embedding.set()
+                MODEL.fails = EmbeddingError("The model is away.", retryable=True)
+
+        def fail() -> None:
+            assert embedding.wait(20)
+            raise StoreUnavailableError("The index does not answer.")
+
+        MODEL.meanwhile = meanwhile
+        bench.watch.at("index.write", fail, time=1)
+        bench.vendor.says(*[put(number) for number in range(40)])
+        stopped = bench.failing_sync(batch_records=10)
+        told = f"{stopped.sentence()} {' '.join(caplog.messages)}"
+        assert "The index does not answer." in told
+        assert "The model is away." in told
 
     def test_no_thread_outlives_the_sync(self, bench: Bench) -> None:
         before = set(threading.enumerate())
