@@ -104,7 +104,7 @@ class SyncSession:
         if document_class.store_name not in document_types:
             document_types.register(document_class)
         self.connection = connection or self.exporter.connection
-        title = self.connection if connection else self.exporter.connection_title
+        title = None if connection else self.exporter.connection_title
         self.stores: Stores = open_stores()
         processing = self.manifest.processing
         custom = self.manifest.load(processing) if processing else None

@@ -127,8 +127,14 @@ class Ledger:
 
     # Connections, runs and leases
 
-    def connection_id(self, source: str, name: str, title: str) -> int:
-        """The number of a connection (an account or tenant), added where it is new."""
+    def connection_id(self, source: str, name: str, title: str | None) -> int:
+        """The number of a connection (an account or tenant), added where it is new.
+
+        Args:
+            source: The source's name.
+            name: The source's id of it.
+            title: What a person calls it; None where that was not asked, and stays as it was.
+        """
         return self._book.connection_id(source, name, title)
 
     def connections(self) -> list[ConnectionState]:

@@ -20,17 +20,20 @@ class PartitionBook:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
 
-    def connection_id(self, source: str, name: str, title: str) -> int:
+    def connection_id(self, source: str, name: str, title: str | None) -> int:
         """See `Ledger.connection_id`."""
-        title = clean_text(title)
+        title = None if title is None else clean_text(title)
         named = (connections.c.source == source, connections.c.name == name)
         with self._backend.read() as connection:
             row = connection.execute(select(connections).where(*named)).one_or_none()
-        if row is not None and row.title == title:
+        if row is not None and title in {None, row.title}:
             return int(row.id)  # the usual case waits for nobody
-        insert = self._backend.insert(connections).values(source=source, name=name, title=title)
+        insert = self._backend.insert(connections).values(
+            source=source, name=name, title=title or name
+        )
         upsert = insert.on_conflict_do_update(
-            index_elements=[connections.c.source, connections.c.name], set_={"title": title}
+            index_elements=[connections.c.source, connections.c.name],
+            set_={"title": title or connections.c.title},
         )
         with self._backend.write() as connection:
             return int(connection.execute(upsert.returning(connections.c.id)).scalar_one())

@@ -19,7 +19,8 @@ CHOSEN = ("slack", "--kinds", "public")
 
 def test_extract_and_transform_bring_what_can_be_found_and_replayed(fresh: CommandLine) -> None:
     assert fresh.json("extract", *CHOSEN)["counts"]["new"] > 20
-    waiting = fresh.json("status")["queue"]
+    status = fresh.json("status")
+    waiting, accounts = status["queue"], names(status["accounts"], "title")
     assert waiting["ready"] > 0
     estimate = fresh.json("transform", "--estimate")
     assert estimate["documents"] > 20
@@ -38,6 +39,7 @@ def test_extract_and_transform_bring_what_can_be_found_and_replayed(fresh: Comma
     assert replayed["counts"]["changed"] == done["counts"]["new"]
     assert fresh.json("search", "release", "--limit", "10") == found
     assert fresh.json("raw", "verify")["damaged"] == []
+    assert names(fresh.json("status")["accounts"], "title") == accounts  # workers ask no source
 
     refused = fresh.run("sync", *CHOSEN)
     assert refused.code == 64

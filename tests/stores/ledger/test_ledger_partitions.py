@@ -14,8 +14,16 @@ def test_a_connection_keeps_its_number_and_takes_a_new_title(ledger: Ledger) -> 
     assert len({first, other, same_name}) == 3
 
     assert ledger.connection_id("slack", "T1", "Acme Inc.") == first
+    assert ledger.connection_id("slack", "T1", None) == first
     titles = {state.id: state.title for state in ledger.connections()}
     assert titles == {first: "Acme Inc.", other: "Acme", same_name: "Acme"}
+
+
+def test_a_connection_of_which_no_title_is_known_has_its_name(ledger: Ledger) -> None:
+    ledger.connection_id("slack", "T1", None)
+    assert [state.title for state in ledger.connections()] == ["T1"]
+    ledger.connection_id("slack", "T1", "Acme")
+    assert [state.title for state in ledger.connections()] == ["Acme"]
 
 
 def test_a_new_partition_has_no_cursor_and_no_listing(ledger: Ledger) -> None:
