@@ -2,19 +2,33 @@
 
 from typing import Any
 
-from exporters.errors import TransientError
+from exporters.errors import InvalidDataError, TransientError
 
 
 def items_of(body: Any, key: str, name: str) -> list[dict[str, Any]]:
-    """The items of an answer, which must be there: a listing must not end early in silence.
+    """The items of an answer, which must be there: a listing must not lose some in silence.
 
     Raises:
         TransientError: It is not an answer to what was asked.
+        InvalidDataError: One of the items is no object.
     """
     found = body.get(key) if isinstance(body, dict) else None
     if not isinstance(found, list):
         raise _without(name, key)
-    return as_objects(found)
+    return only_objects(found, name)
+
+
+def only_objects(items: list[Any], name: str) -> list[dict[str, Any]]:
+    """Items that have to be objects, each of them.
+
+    Raises:
+        InvalidDataError: One is none.
+    """
+    for item in items:
+        if not isinstance(item, dict):
+            kind = "nothing" if item is None else f"a {type(item).__name__}"
+            raise InvalidDataError(f"Jira gave {kind} among {name}, where an object belongs.")
+    return items
 
 
 def is_granted(body: Any, permission: str) -> bool:

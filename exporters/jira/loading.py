@@ -24,6 +24,7 @@ from exporters.errors import (
     TransientError,
 )
 from exporters.jira.access import ProjectAccess
+from exporters.jira.answers import only_objects
 from exporters.jira.client import JiraClient
 from exporters.jira.fields import moment
 from exporters.jira.payloads import (
@@ -197,20 +198,18 @@ class IssueLoader:
     ) -> list[dict[str, Any]]:
         """What belongs to an issue: as it came with it, or asked for where that is not all."""
         if isinstance(embedded, Mapping) and isinstance(embedded.get(key), list):
-            found: list[dict[str, Any]] = [one for one in embedded[key] if isinstance(one, dict)]
+            found = only_objects(embedded[key], f"the {key} of an issue")
             total = embedded.get("total")
-            if not isinstance(total, int) or total <= len(embedded[key]):
+            if not isinstance(total, int) or total <= len(found):
                 return found
         return ask(issue_id)
 
-    def _history(self, issue: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], int]:
+    def _history(self, issue: Mapping[str, Any]) -> tuple[list[dict[str, Any]], int]:
         """The newest changes, the oldest of them first, and how many there are in all."""
         most = self._settings.history_entries
         embedded = issue.get("changelog")
         embedded = embedded if isinstance(embedded, Mapping) else {}
-        found: list[Mapping[str, Any]] = [
-            one for one in embedded.get("histories") or () if isinstance(one, Mapping)
-        ]
+        found = only_objects(embedded.get("histories") or [], "the history of an issue")
         total = embedded.get("total")
         total = total if isinstance(total, int) else len(found)
         if most and total > len(found) and self._client.site().is_cloud:
@@ -229,7 +228,9 @@ class IssueLoader:
             "key": issue.get("key"),
             "fields": {"summary": fields.get("summary"), "project": fields.get("project")},
         }
-        found = [one for one in attachments if isinstance(one, Mapping) and one.get("id")]
+        found = [
+            one for one in only_objects(attachments, "the attachments of an issue") if one.get("id")
+        ]
         identifiers = {f"{issue['id']}/{one['id']}": one for one in found}
         yield Children(
             parent=record_key(ISSUE, str(issue["id"])),

@@ -1,10 +1,14 @@
 """What belongs to an issue arrives whole: comments, work, history, files; and what it costs."""
 
+from typing import Any
+
+import httpx2
 import pytest
 from jira_samples import HandClock, MakeExporter, documents, sync, sync_all
 
 from sandbox.faults import Fault
 from sandbox.jira.server import JiraSandbox
+from sandbox.jira.tokens import READ_SCOPES, SYNC_NAME
 from tasks.results import PartitionOutcome
 from tasks.stores import Stores
 
@@ -16,6 +20,17 @@ def facts(stores: Stores) -> dict[str, object]:
     [issue] = documents(stores).values()
     extra: dict[str, object] = issue.metadata["extra"]
     return extra
+
+
+def issue_of(jira: JiraSandbox, key: str) -> dict[str, Any]:
+    """An issue as Jira gives it."""
+    jira.site.issue_token("a-token", SYNC_NAME, kind="api_token", scopes=READ_SCOPES)
+    answer = httpx2.get(
+        f"{jira.base_url}/rest/api/3/issue/{key}?expand=changelog",
+        auth=(jira.site.person(SYNC_NAME).email, "a-token"),
+    )
+    issue: dict[str, Any] = answer.json()
+    return issue
 
 
 def test_comments_are_asked_for_only_where_not_all_came_with_the_issue(
@@ -37,6 +52,38 @@ def test_comments_are_asked_for_only_where_not_all_came_with_the_issue(
         assert words.startswith("**Ada Byron** ")
         assert words.partition("\n")[2].startswith(f"Comment number {number}.")
         assert comment["url"].endswith(f"?focusedCommentId={comment['id']}")
+
+
+@pytest.mark.parametrize(
+    ("field", "broken"),
+    [
+        ("comment", {"comments": ["no object"], "total": 1, "maxResults": 20, "startAt": 0}),
+        ("worklog", {"worklogs": [None], "total": 1, "maxResults": 20, "startAt": 0}),
+        ("attachment", [7]),
+    ],
+)
+def test_a_part_that_makes_no_sense_is_not_dropped_in_silence(
+    jira: JiraSandbox, exporter_of: MakeExporter, stores: Stores, field: str, broken: object
+) -> None:
+    fine = jira.site.create_issue("TEA", "Fine", reporter="bob")
+    spoilt = jira.site.create_issue("TEA", "Spoilt", reporter="bob")
+    jira.site.comment(spoilt, "ada", "The fuse is gone.")
+    sync(exporter_of(jira), stores, "first")
+    before = documents(stores)
+    jira.site.edit_issue(fine, by="ada", summary="Still fine")
+    jira.site.edit_issue(spoilt, by="ada", summary="Spoilt and edited")
+    both = [issue_of(jira, fine), issue_of(jira, spoilt)]
+    both[1]["fields"][field] = broken
+    for issues in (both, both[1:]):  # the second time the one is asked for alone
+        jira.faults.add(Fault("answer", BULK, status=200, body={"issues": issues}))
+    result = sync_all(exporter_of(jira), stores, "second")["TEA"]
+    assert result.outcome is PartitionOutcome.ATTENTION
+    assert (result.counts.changed, result.counts.failed) == (1, 1)
+    [letter] = stores.ledger.dead_letters()
+    assert letter.key == f"issue:{both[1]['id']}"
+    titles = {one.metadata["title"] for one in documents(stores).values()}
+    assert titles == {f"{fine} Still fine", f"{spoilt} Spoilt"}
+    assert len(documents(stores)) == len(before)
 
 
 def test_an_issue_costs_about_a_hundredth_of_a_call(
