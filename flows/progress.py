@@ -196,12 +196,13 @@ def summary(result: SyncResult) -> str:
         f"{result.seconds:.1f} s"
     )
     if not counts.written:
-        told = f"Nothing changed: {counted(counts.unchanged, 'document')} looked at"
-    else:
-        numbers = {name: getattr(counts, name) for name in _WORDS}
-        told = ", ".join(f"{value:,} {_WORDS[name]}" for name, value in numbers.items() if value)
-        told = f"Documents: {told}"
-    return f"{told} ({extent})."
+        what = counted(counts.unchanged, "item" if result.extracts else "document")
+        return f"Nothing changed: {what} looked at ({extent})."
+    numbers = {name: getattr(counts, name) for name in _WORDS}
+    told = ", ".join(f"{value:,} {_WORDS[name]}" for name, value in numbers.items() if value)
+    if result.extracts:
+        return f"Items landed: {told} ({extent}). `data-getters transform` makes the documents."
+    return f"Documents: {told} ({extent})."
 
 
 def _print_result(title: str, result: SyncResult) -> None:

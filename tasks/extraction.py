@@ -20,7 +20,9 @@ from exporters.changes import (
     CopyChange,
     Delete,
     Failure,
+    IdentityChange,
     Listed,
+    MembershipChange,
     Upsert,
 )
 from exporters.errors import InvalidDataError
@@ -116,9 +118,27 @@ class _PartitionExtraction(PartitionSync):
         return encoded(upsert, _NO_TRANSFORMATION)
 
     def _apply_to_partition(self, change: PartitionChange) -> None:
-        """Has it said after everything before it, and before what follows."""
+        """Has it said after everything before it, and before what follows.
+
+        Who is in what is said by a source in every run: lists that name nobody new need no job.
+        """
+        if self._is_known(change):
+            return
         self._drain()
         self._said.append(change)
+
+    def _is_known(self, change: PartitionChange) -> bool:
+        """Whether nothing is left to be said. Whoever left a list is out of it at once."""
+        if not isinstance(change, MembershipChange | IdentityChange):
+            return False
+        context = self._context
+        if context.lease is not None:
+            context.lease.check()
+        membership, connection = context.stores.ledger.membership, context.connection_id
+        if isinstance(change, MembershipChange):
+            listed = (change.principal, change.members, change.as_of)
+            return not membership.remove_leavers(connection, *listed)
+        return not membership.identities_moved(connection, change.people, change.as_of)
 
     @contextmanager
     def _carrying(self, *, resolves_seen: bool = False) -> Iterator[None]:

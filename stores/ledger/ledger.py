@@ -59,6 +59,7 @@ class Ledger:
             and ledger together; None on PostgreSQL.
         extractions: What was extracted, and how far; apart from the records of syncs.
         landed: What needs the landed files, for who looks after the raw landing.
+        membership: Who is in which group, for who takes a list apart.
         jobs: The queue of jobs, to be added to and looked at; `stores.queue` is for workers.
         claims: How `stores.queue` takes them.
     """
@@ -71,7 +72,7 @@ class Ledger:
         self._batches = BatchWriter(backend, self._records, self._copies)
         self._dead_letters = DeadLetterBox(backend)
         self._runs = RunBook(backend)
-        self._membership = MembershipBook(backend)
+        self.membership = MembershipBook(backend)
         self._vectors = VectorCache(backend, cache_bytes)
         self.extractions = ExtractionBook(backend)
         self.landed = LandedBook(backend)
@@ -426,7 +427,7 @@ class Ledger:
         Raises:
             ValueError: A name is not a principal.
         """
-        return self._membership.set_members(connection_id, principal, members, as_of)
+        return self.membership.set_members(connection_id, principal, members, as_of)
 
     def set_identities(
         self,
@@ -449,7 +450,7 @@ class Ledger:
         Raises:
             ValueError: A name is not a principal of one person.
         """
-        return self._membership.set_identities(connection_id, people, as_of)
+        return self.membership.set_identities(connection_id, people, as_of)
 
     def person(self, email: str, *, also: Collection[str] = ()) -> Person:
         """A person by any of their addresses, with everything they may read by.
@@ -466,11 +467,11 @@ class Ledger:
         public and nothing else. Who was never in any reads what is public and what names their very
         address; and what is for their domain, unless a source told people of that domain.
         """
-        return self._membership.person(email, also)
+        return self.membership.person(email, also)
 
     def principals_of(self, email: str) -> frozenset[str]:
         """Everything a person may read by; see `person`."""
-        return self._membership.person(email).principals
+        return self.membership.person(email).principals
 
     # Embedding cache
 

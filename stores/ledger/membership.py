@@ -88,6 +88,46 @@ class MembershipBook:
         as_of: datetime | None = None,
     ) -> bool:
         """See `Ledger.set_members`."""
+        joined, left = self._listed(connection_id, principal, names, as_of, adds=True)
+        return bool(joined or left)
+
+    def remove_leavers(
+        self,
+        connection_id: int,
+        principal: str,
+        names: Collection[str],
+        as_of: datetime | None = None,
+    ) -> bool:
+        """Takes those out of a group who are not in its list any more, and adds nobody yet.
+
+        So a right that was taken away ends at once, and one that was given begins with what is
+        written in order, by `Ledger.set_members` with the same list.
+
+        Args:
+            connection_id: As for `Ledger.set_members`; the others too.
+            principal: The group or workspace.
+            names: The complete list.
+            as_of: When the source said so.
+
+        Returns:
+            Whether the list names somebody who is yet to be added.
+
+        Raises:
+            ValueError: A name is not a principal.
+        """
+        joined, _ = self._listed(connection_id, principal, names, as_of, adds=False)
+        return bool(joined)
+
+    def _listed(
+        self,
+        connection_id: int,
+        principal: str,
+        names: Collection[str],
+        as_of: datetime | None,
+        *,
+        adds: bool,
+    ) -> tuple[set[str], set[str]]:
+        """Takes a list; who joined and who left by it, nobody if a newer one is known."""
         said_at = pack_time(as_of or datetime.now(UTC))
         wanted = set(names)
         for name in (principal, *wanted):
@@ -99,15 +139,16 @@ class MembershipBook:
             known_at = connection.scalar(_SAID_AT, scope)
             # A time to come was told by a clock that was ahead: it must not keep leavers in.
             if known_at is not None and said_at < known_at <= micros_now():
-                return False
+                return set(), set()
             known = set(connection.execute(_MEMBER_NAMES, scope).scalars())
             joined, left = wanted - known, known - wanted
-            ids = self._numbered(connection, {principal} | joined | left)
+            coming = joined if adds else set()
+            ids = self._numbered(connection, {principal} | coming | left)
             row = {"of_connection": connection_id, "group": ids[principal]}
             self._date(connection, connection_id, ids[principal], said_at)
             if left:
                 connection.execute(_REMOVE, {**row, "gone": [ids[name] for name in left]})
-            if joined:
+            if coming:
                 connection.execute(
                     members.insert(),
                     [
@@ -116,10 +157,10 @@ class MembershipBook:
                             "group_id": ids[principal],
                             "member_id": ids[name],
                         }
-                        for name in joined
+                        for name in coming
                     ],
                 )
-        return bool(joined or left)
+        return joined, left
 
     def _date(self, connection: Connection, connection_id: int, group_id: int, at: int) -> None:
         """Remembers when the source said who is in a group."""
@@ -139,6 +180,35 @@ class MembershipBook:
         as_of: datetime | None = None,
     ) -> bool:
         """See `Ledger.set_identities`. Kept as accounts that are members of each other."""
+        return self._identified(connection_id, people, as_of, changes=True)
+
+    def identities_moved(
+        self,
+        connection_id: int,
+        people: Iterable[Collection[str]],
+        as_of: datetime | None = None,
+    ) -> bool:
+        """Tells whether `Ledger.set_identities` would change anything; else dates what is known.
+
+        Args:
+            connection_id: As there; the others too.
+            people: All people with several addresses or accounts.
+            as_of: When the source said so.
+
+        Raises:
+            ValueError: A name is not a principal of one person.
+        """
+        return self._identified(connection_id, people, as_of, changes=False)
+
+    def _identified(
+        self,
+        connection_id: int,
+        people: Iterable[Collection[str]],
+        as_of: datetime | None,
+        *,
+        changes: bool,
+    ) -> bool:
+        """Whether something differs from what is known; where it may, it is changed."""
         said_at = pack_time(as_of or datetime.now(UTC))
         # Each name with the next, in a ring: all are reached from any.
         wanted: set[tuple[str, str]] = set()
@@ -157,6 +227,8 @@ class MembershipBook:
                 return False
             known = {(r.account, r.other) for r in connection.execute(_IDENTITIES, scope)}
             gone, new = known - wanted, wanted - known
+            if (gone or new) and not changes:
+                return True
             ids = self._numbered(
                 connection,
                 {_IDENTITIES_TOLD}.union(*(known | wanted))

@@ -42,6 +42,8 @@ class PartitionBook:
         """See `Ledger.connections`."""
         of_connection = partitions.c.connection_id == connections.c.id
         in_partition = raw_files.c.partition_id == partitions.c.id
+        # Files of our own, such as the scripts of extractions, begin with an underscore.
+        payloads = func.substr(raw_files.c.entity, 1, 1) != "_"
         letters = dead_letters.c.connection_id == connections.c.id
 
         def counted(what: Any, *where: ColumnElement[bool]) -> Any:
@@ -58,7 +60,9 @@ class PartitionBook:
             ),
             counted(func.count(dead_letters.c.id), letters).label("dead_letters"),
             counted(func.count(raw_files.c.id), in_partition, of_connection).label("raw_files"),
-            counted(func.sum(raw_files.c.rows), in_partition, of_connection).label("raw_rows"),
+            counted(func.sum(raw_files.c.rows), in_partition, of_connection, payloads).label(
+                "raw_rows"
+            ),
             counted(func.max(partitions.c.updated_at), of_connection).label("updated_at"),
         ).order_by(connections.c.source, connections.c.name)
         with self._backend.read() as connection:

@@ -18,8 +18,11 @@ CHOSEN = ("slack", "--kinds", "public")
 
 
 def test_extract_and_transform_bring_what_can_be_found_and_replayed(fresh: CommandLine) -> None:
-    assert fresh.json("extract", *CHOSEN)["counts"]["new"] > 20
+    extracted = fresh.json("extract", *CHOSEN)
+    assert extracted["counts"]["new"] > 20
     status = fresh.json("status")
+    [account] = status["accounts"]
+    assert account["landed"] == extracted["counts"]["landed"]
     waiting, accounts = status["queue"], names(status["accounts"], "title")
     assert waiting["ready"] > 0
     estimate = fresh.json("transform", "--estimate")
@@ -34,6 +37,9 @@ def test_extract_and_transform_bring_what_can_be_found_and_replayed(fresh: Comma
     found = fresh.json("search", "release", "--limit", "10")
     assert found
     assert fresh.json("jobs", "list") == []
+    again = fresh.run("extract", *CHOSEN)
+    assert "Nothing changed: " in again.out
+    assert fresh.json("status")["queue"]["ready"] == 0
 
     replayed = fresh.json("replay", "--source", "slack", "--all")
     assert replayed["counts"]["changed"] == done["counts"]["new"]

@@ -160,6 +160,18 @@ def test_the_summary_is_one_line(partitions: Sequence[PartitionResult], line: st
     assert summary(result_of(*partitions)) == line
 
 
+def test_the_summary_of_an_extraction_says_what_makes_the_documents() -> None:
+    result = result_of(partition("a", new=1_200, api_calls=40))
+    result.extracts = True
+    assert summary(result) == (
+        "Items landed: 1,200 new (1 partition, 40 API calls, 1.2 s). "
+        "`data-getters transform` makes the documents."
+    )
+    result.partitions = [partition("a", unchanged=1, api_calls=1)]
+    nothing = "Nothing changed: 1 item looked at (1 partition, 1 API call, 1.2 s)."
+    assert summary(result) == nothing
+
+
 def test_progress_without_a_terminal_is_a_few_lines(capfd: pytest.CaptureFixture[str]) -> None:
     known = Partition(key="C1", name="general", kind="public")
     closed = Partition(key="C2", name="books", kind="public", unreadable="not a member")

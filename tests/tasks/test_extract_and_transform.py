@@ -36,6 +36,7 @@ from exporters.changes import (
     Checkpoint,
     ContainerChange,
     Delete,
+    IdentityChange,
     MembershipChange,
     RawRecord,
     Upsert,
@@ -272,6 +273,57 @@ def test_what_is_queued_names_everything_and_holds_no_payload(site: Site) -> Non
     assert isinstance(landed, Landed)
     row = site.stores.raw.read(landed.ref)
     assert (row.row.external_id, row.run_id) == ("1", "run-1")
+
+
+def test_lists_of_members_that_did_not_move_queue_nothing(site: Site) -> None:
+    vendor, partitions = vendor_of()
+    exporter = ScriptedExporter(vendor)
+    ann, lee = "user:ann@x.example", "user:a.lee@x.example"
+    for hour in range(3):
+        at = MORNING + timedelta(hours=hour)
+        vendor.says(
+            MembershipChange("group:scripted:g", frozenset({ann}), at),
+            MembershipChange("group:scripted:nobody", frozenset(), at),
+            IdentityChange(frozenset({frozenset({ann, lee})}), at),
+            Checkpoint({"hour": hour}),
+        )
+        site.extract(exporter, partitions)
+        if not hour:
+            site.work(exporter)
+    counts = site.stores.ledger.jobs.counts()
+    assert (counts["ready"], counts["done"]) == (0, 1)
+    person = site.stores.ledger.person("a.lee@x.example")
+    assert "group:scripted:g" in person.principals
+    assert person.as_of == MORNING + timedelta(hours=2), "what was said again is fresh"
+
+
+def test_who_left_is_out_at_once_and_who_joined_is_in_when_the_job_is_done(site: Site) -> None:
+    vendor, partitions = vendor_of()
+    exporter = ScriptedExporter(vendor)
+    group = "group:scripted:g"
+
+    def members(*people: str, hour: int) -> None:
+        listed = frozenset(f"user:{name}@x.example" for name in people)
+        at = MORNING + timedelta(hours=hour)
+        vendor.says(MembershipChange(group, listed, at), Checkpoint({"hour": hour}))
+        site.extract(exporter, partitions)
+
+    def reads() -> set[str]:
+        of = site.stores.ledger.principals_of
+        return {name for name in ("ann", "bob", "cleo") if group in of(f"{name}@x.example")}
+
+    members("ann", "bob", hour=0)
+    site.work(exporter)
+    assert reads() == {"ann", "bob"}
+    members("ann", "cleo", hour=1)
+    assert reads() == {"ann"}
+    members("ann", hour=2)
+    assert reads() == {"ann"}
+    site.work(exporter)  # the list of an hour ago names somebody who has left since
+    assert reads() == {"ann"}
+    members("ann", "cleo", hour=3)
+    site.work(exporter)
+    assert reads() == {"ann", "cleo"}
 
 
 class Page(PayloadSchema):
