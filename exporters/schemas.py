@@ -56,5 +56,5 @@ def complaint(schemas: Schemas, entity: str, payload: Mapping[str, Any]) -> str 
         ]
         more = f" and {len(found) - _PLACES_SHOWN} more" if found[_PLACES_SHOWN:] else ""
         places = "; ".join(found[:_PLACES_SHOWN])
-        return f"The payload is not what a {entity} looks like ({places}{more})."
+        return f"The payload does not fit the schema of {entity} ({places}{more})."
     return None

@@ -107,7 +107,7 @@ Item = EncodedUpsert | Seen | Settled | Delete | Children | AccessChange | CopyC
 
 @dataclass(slots=True)
 class ChangeBatch:
-    """Changes on their way, no key twice.
+    """Changes on their way, no key twice but for a failure after its own upsert.
 
     Attributes:
         items: In order.

@@ -55,7 +55,7 @@ from tasks.partition_changes import PartitionChange
 from tasks.pipeline import PartitionSync
 from tasks.results import Counts, PartitionResult
 from tasks.scripts import SCRIPT, TRANSFORM, Landed, Said, Script
-from tasks.versions import says_nothing_new
+from tasks.versions import NOTHING, says_nothing_new
 
 _NO_TRANSFORMATION = 0
 """Extraction compares what came, whatever is made of it."""
@@ -235,6 +235,7 @@ class _Landing:
         match item:
             case Failure():
                 self._fail(item)
+                self._forget_payload(known.get(item_key(item) or ""))
                 return
             case EncodedUpsert() if item.record.key in refs:
                 if not self._upsert(item, refs[item.record.key], known.get(item.record.key)):
@@ -313,6 +314,11 @@ class _Landing:
             )
         else:
             self._batch.seen.append(record.key)
+
+    def _forget_payload(self, known: KnownExtraction | None) -> None:
+        """Has what failed queue a job when it comes next, as it was before too: that settles it."""
+        if known is not None and known.record.key not in {r.key for r in self._batch.records}:
+            self._batch.records.append(replace(known.record, payload_hash=NOTHING))
 
     def _delete(self, item: Delete, known: Mapping[str, KnownExtraction]) -> None:
         place = known.get(item.key)

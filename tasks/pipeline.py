@@ -270,7 +270,7 @@ class PartitionSync:
         """Fetches items. What belongs to one is fetched and committed before it, or with it.
 
         An item that is known counts as read: were it committed first and the run killed then,
-        nothing would ask for its attachments again.
+        nothing would ask for its attachments again, or say which of them failed.
         """
         with self._committing_before_failing():
             for answer in answers(moved):
@@ -282,10 +282,13 @@ class PartitionSync:
                     else:
                         own.append(self._item(said))
                 self._resolve(belonging)
+                failed = {item_key(item) for item in own if isinstance(item, Failure)}
                 for item in self._set_aside.judged(own):
-                    self._add(item)
+                    holds = isinstance(item, EncodedUpsert) and item.record.key in failed
+                    self._add(item, holds=holds)
 
-    def _add(self, item: Item | Checkpoint) -> None:
+    def _add(self, item: Item | Checkpoint, *, holds: bool = False) -> None:
+        """Adds to the batch; hands it on where it is full, unless this item `holds` it open."""
         options = self._context.options
         if isinstance(item, Checkpoint):
             self._batch.cursor = item.cursor
@@ -293,15 +296,17 @@ class PartitionSync:
             for gone in self._set_aside.gone_with(item):
                 self._add(gone)
             key = item_key(item)
-            if key is not None and key in self._batch_keys:
+            if key in self._batch_keys and not (
+                isinstance(item, Failure) and isinstance(self._batch_keys[key], EncodedUpsert)
+            ):
                 self._flush()
             if key is not None:
-                self._batch_keys.add(key)
+                self._batch_keys[key] = item
             if not self._batch.items:
                 self._batch_started = monotonic()
             self._batch.items.append(item)
             self._batch.size += _size(item)
-        if (
+        if not holds and (
             len(self._batch.items) >= options.batch_records
             or self._batch.size >= options.batch_bytes
             or monotonic() - self._batch_started >= options.batch_seconds
@@ -310,7 +315,7 @@ class PartitionSync:
 
     def _begin_batch(self) -> None:
         self._batch = ChangeBatch()
-        self._batch_keys: set[str] = set()
+        self._batch_keys: dict[str | None, Item] = {}
         self._batch_started = monotonic()
 
     def _flush(self) -> None:

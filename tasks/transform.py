@@ -5,7 +5,7 @@ did not. What is to be written is embedded after that, see `tasks.embedding_stag
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from threading import Event
 
@@ -48,7 +48,7 @@ from tasks.removal import Remover
 from tasks.results import Counts
 from tasks.shared_documents import own_copy
 from tasks.stores import Stores
-from tasks.versions import NOTHING, says_nothing_new, stored_version
+from tasks.versions import NOTHING, is_the_known, says_nothing_new, stored_version
 
 
 class Transformer:
@@ -149,6 +149,7 @@ class Transformer:
         moved = self._moved(batch.items, known)
         refs = self._land(write, moved)
         made = dict(zip(refs, self._maker.make(moved), strict=True))
+        failed = {item_key(item) for item in batch.items if isinstance(item, Failure)}
         if self._keeper is not None:
             self._keeper.keep(moved, made, known)
         for item in batch.items:
@@ -163,7 +164,7 @@ class Transformer:
                     )
                     continue  # it may have failed
                 case EncodedUpsert():
-                    self._unmoved(write, item, known)
+                    self._unmoved(write, item, known, failed)
                 case Seen():
                     self._seen(write, item.key, known)
                 case Delete():
@@ -303,15 +304,22 @@ class Transformer:
         return says_nothing_new(item, known.payload_hash, known.fetched_at)
 
     def _unmoved(
-        self, write: WriteBatch, item: EncodedUpsert, known: Mapping[str, KnownRecord]
+        self,
+        write: WriteBatch,
+        item: EncodedUpsert,
+        known: Mapping[str, KnownRecord],
+        failed: Collection[str | None],
     ) -> None:
         """Remembers the version of an item of which nothing else moved.
 
-        Otherwise every listing from now on would take it for moved and fetch it.
+        Otherwise every listing from now on would take it for moved and fetch it. If it was set
+        aside since it is no more, unless it is among those that `failed` just now.
         """
         record = item.record
         self._seen(write, record.key, known)
         state = known[record.key]
+        if record.key not in failed and is_the_known(item, state.payload_hash):
+            write.ledger.resolved.append(record.key)
         version = stored_version(self._exporter, record.version)
         if (
             version not in {None, state.version}

@@ -42,3 +42,8 @@ def says_nothing_new(item: EncodedUpsert, payload_hash: str, fetched_at: datetim
         # A time to come was told by a clock that was ahead, and says nothing.
         or item.record.fetched_at < fetched_at <= datetime.now(UTC)
     )
+
+
+def is_the_known(item: EncodedUpsert, payload_hash: str) -> bool:
+    """Whether a payload came whole and is the known one: what was wrong since then is over."""
+    return not item.partial and payload_hash == item.payload_hash

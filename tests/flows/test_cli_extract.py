@@ -22,7 +22,7 @@ def test_extract_and_transform_bring_what_can_be_found_and_replayed(fresh: Comma
     assert extracted["counts"]["new"] > 20
     status = fresh.json("status")
     [account] = status["accounts"]
-    assert account["landed"] == extracted["counts"]["landed"]
+    assert account["raw_rows"] == extracted["counts"]["landed"]
     waiting, accounts = status["queue"], names(status["accounts"], "title")
     assert waiting["ready"] > 0
     estimate = fresh.json("transform", "--estimate")

@@ -1,13 +1,24 @@
 """What was set aside is tried again by a listing from the beginning, though nothing moved."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from scripted_source import ENTITY, Entry, ScriptedExporter, gone, listed, listing, note
+from scripted_source import (
+    ENTITY,
+    Entry,
+    ScriptedExporter,
+    fails,
+    gone,
+    listed,
+    listing,
+    note,
+    put,
+)
 from workbench import Bench
 
-from exporters.changes import Change, Children, Failure, Listed, RawRecord, Upsert
+from exporters.changes import Change, Checkpoint, Children, Failure, Listed, RawRecord, Upsert
 from exporters.errors import InvalidDataError
 from tasks.results import PartitionOutcome
 
@@ -95,7 +106,7 @@ def test_what_comes_as_it_was_known_is_settled_too(bench: Bench) -> None:
     assert shelf.run(refetch=True) == (0, 1)
     shelf.lost = {"a/1"}
     assert shelf.run(refetch=True) == (0, 1)
-    assert shelf.letters == {f"{ENTITY}:a": 1, "file:a/1": 1}
+    assert shelf.letters == {"file:a/1": 1}
     shelf.lost.clear()
     assert shelf.run(fresh=True) == (0, 0)
     assert shelf.letters == {}
@@ -136,3 +147,48 @@ def test_what_landed_is_not_fetched_again(bench: Bench) -> None:
     assert letter.raw_ref
     shelf.run(fresh=True)
     assert shelf.loaded == []
+
+
+def test_an_item_that_comes_back_as_it_was_is_set_aside_no_more(bench: Bench) -> None:
+    bench.vendor.says(put(1), put(2), Checkpoint({"n": 1}))
+    bench.sync()
+    bench.vendor.says(fails(1), put(2, broken="unreadable"), Checkpoint({"n": 2}))
+    bench.sync()
+    assert {letter.key for letter in bench.letters()} == {f"{ENTITY}:1", f"{ENTITY}:2"}
+    bench.vendor.says(put(1), put(2), Checkpoint({"n": 3}))
+    counts = bench.sync().counts
+    assert (counts.new, counts.changed, counts.unchanged) == (0, 0, 2)
+    assert bench.letters() == []
+
+
+@pytest.mark.parametrize("part", [True, False], ids=["a part of it", "and fails once more"])
+def test_it_stays_set_aside_where_that_proves_nothing(bench: Bench, part: bool) -> None:
+    bench.vendor.says(put(1), Checkpoint({"n": 1}))
+    bench.sync()
+    for number in (2, 3):
+        known = [Upsert(note(1), partial=True)] if part else [put(1), fails(1)]
+        bench.vendor.says(*(known if number == 3 else [fails(1)]), Checkpoint({"n": number}))
+        bench.sync()
+    [letter] = bench.letters()
+    assert letter.attempts == (1 if part else 2)
+
+
+@pytest.mark.parametrize("killed_at", range(1, 5))
+def test_what_is_known_of_an_item_and_what_failed_of_it_are_written_together(
+    bench: Bench, killed_at: int
+) -> None:
+    """Otherwise a killed run leaves items that are current, and nobody knows what they lack."""
+    records = [note(n, version="1") for n in range(3)]
+
+    def page() -> Sequence[Entry]:
+        loads = ([Upsert(record), fails(record.external_id)] for record in records)
+        return listing(listed(r, lambda x=x: x) for r, x in zip(records, loads, strict=True))  # type: ignore[misc]
+
+    bench.vendor.says(*page())
+    bench.watch.raises("ledger.commit done", KeyboardInterrupt(), time=killed_at)
+    with suppress(KeyboardInterrupt):
+        bench.sync(batch_records=1)
+    bench.vendor.says(*page())
+    bench.sync(batch_records=1)
+    keys = {f"{ENTITY}:{n}" for n in range(3)}
+    assert {letter.key for letter in bench.letters()} == keys
