@@ -10,6 +10,7 @@ import pytest
 _TESTS = Path(__file__).parents[1]
 sys.path[:0] = [str(path) for path in (_TESTS.parent, _TESTS) if str(path) not in sys.path]
 
+from extracted_site import Site  # noqa: E402
 from fork_server import ForkServer, running_fork_server  # noqa: E402
 from scripted_source import MODEL, VENDORS  # noqa: E402
 from watched_stores import LAYOUTS  # noqa: E402
@@ -67,3 +68,11 @@ def fork_server() -> Iterator[ForkServer]:
     modules = ["tasks.pipeline", "tasks.stores", "contract_kill_and_resume", "pyarrow.parquet"]
     with running_fork_server(modules) as server:
         yield server
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """An account of a scripted vendor over empty stores, which are closed again."""
+    site = Site(tmp_path / "site")
+    yield site
+    site.stores.close()
