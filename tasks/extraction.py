@@ -55,7 +55,7 @@ from tasks.partition_changes import PartitionChange
 from tasks.pipeline import PartitionSync
 from tasks.results import Counts, PartitionResult
 from tasks.scripts import SCRIPT, TRANSFORM, Landed, Said, Script
-from tasks.versions import NOTHING, says_nothing_new
+from tasks.versions import NOTHING, is_the_known, says_nothing_new
 
 _NO_TRANSFORMATION = 0
 """Extraction compares what came, whatever is made of it."""
@@ -206,11 +206,8 @@ class _Landing:
         self._said += said
         keys = [key for key in map(item_key, batch.items) if key is not None]
         known = self._extractions.known(self._context.connection_id, keys)
-        moved = [
-            item
-            for item in batch.items
-            if isinstance(item, EncodedUpsert) and not _is_unmoved(item, known.get(item.record.key))
-        ]
+        upserts = (item for item in batch.items if isinstance(item, EncodedUpsert))
+        moved = [i for i in upserts if not self._is_unmoved(i, known.get(i.record.key))]
         refs = self._land(moved)
         for item in batch.items:
             self._take(item, known, refs)
@@ -218,6 +215,14 @@ class _Landing:
         if self.stop is not None:
             out.cursor, out.listing_closed = None, False
         return out
+
+    def _is_unmoved(self, item: EncodedUpsert, known: KnownExtraction | None) -> bool:
+        if known is None:
+            return False
+        record = known.record
+        if self._context.options.refetch and is_the_known(item, record.payload_hash):
+            return False  # its payload may be damaged or gone from the landing
+        return says_nothing_new(item, record.payload_hash, record.fetched_at)
 
     def _land(self, moved: Sequence[EncodedUpsert]) -> dict[str, str]:
         if not moved:
@@ -423,12 +428,6 @@ def _without_secrets(script: bytes) -> bytes:
     if redactor.finds_secrets(script):
         return orjson.dumps(redactor.payload(orjson.loads(script)))
     return script
-
-
-def _is_unmoved(item: EncodedUpsert, known: KnownExtraction | None) -> bool:
-    return known is not None and says_nothing_new(
-        item, known.record.payload_hash, known.record.fetched_at
-    )
 
 
 def _is_unlisted(key: str, listed: Children) -> bool:

@@ -41,7 +41,7 @@ def end_extraction(source: str, connection: str | None = None) -> dict[str, int]
                 for status in (JobStatus.READY, JobStatus.CLAIMED, JobStatus.DEAD):
                     if counts[status]:
                         raise ConfigurationError(
-                            f"{counts[status]} jobs of {state.title} are {status.value}.",
+                            f"Jobs of {state.title} that are {status.value}: {counts[status]:,}.",
                             hint="Run `data-getters transform`; `data-getters jobs list` shows "
                             "those that were given up.",
                         )

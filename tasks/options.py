@@ -20,7 +20,8 @@ class SyncOptions(BaseModel):
     )
     refetch: bool = Field(
         default=False,
-        description="Fetch every listed item again, also where its version says it did not move.",
+        description="Fetch and land every listed item again, also where its version says it did "
+        "not move.",
     )
     max_delete_percent: float = Field(
         default=20,

@@ -38,11 +38,13 @@ class QueueState:
         """All of it in a line."""
         depth = self.depth
         age = f", the oldest for {_age(depth.oldest_age)}" if depth.oldest_age is not None else ""
-        told = f"{depth.open:,} jobs wait{age}; {self.done_last_hour:,} were done in the last hour."
+        told = (
+            f"Jobs that wait: {depth.open:,}{age}; done in the last hour: {self.done_last_hour:,}."
+        )
         if depth.dead:
-            told += f" {depth.dead:,} were given up: see `data-getters jobs list`."
+            told += f" Given up: {depth.dead:,}, see `data-getters jobs list`."
         if self.quarantined:
-            told += f" {self.quarantined:,} payloads are in quarantine."
+            told += f" Payloads in quarantine: {self.quarantined:,}."
         return told
 
     @property

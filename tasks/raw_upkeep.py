@@ -28,11 +28,13 @@ class Verified:
         location: Where the landing is.
         report: What is damaged.
         newest: Of how many living records each damaged file holds the newest payload.
+        awaited: Damaged files that a job or a retry is yet to read.
     """
 
     location: str
     report: VerificationReport
     newest: dict[str, int]
+    awaited: frozenset[str]
 
     @property
     def sentence(self) -> str:
@@ -42,18 +44,35 @@ class Verified:
             return f"{report.files:,} files with {report.rows:,} payloads are whole."
         lost = sum(self.newest.values())
         told = f"{len(report.damages):,} of {report.files:,} files are damaged or missing."
-        if not lost:
-            return f"{told} They hold nothing but older payloads: nothing is to be done."
-        return (
-            f"{told} They hold the newest payload of {lost:,} items, whose documents stay as they "
-            "are but cannot be made again from the landing. Restore the files from a backup, or "
-            "fetch the items anew with `data-getters sync SOURCE --rescan --refetch`."
-        )
+        if not lost and not self.awaited:
+            return (
+                f"{told} They hold nothing but older payloads. `data-getters raw prune` forgets "
+                "those that are missing."
+            )
+        if self.awaited:
+            told += (
+                f" Jobs, or items that were set aside, are yet to be read from {len(self.awaited)} "
+                "of them: restore these from a backup. What is lost for good comes with "
+                "`data-getters extract end SOURCE` and then `data-getters sync SOURCE --rescan`, "
+                "once its jobs are given up and discarded."
+            )
+        if lost:
+            told += (
+                f" They hold the newest payload of {lost:,} items, whose documents stay as they "
+                "are but cannot be made again from the landing. Restore the files from a backup, "
+                "or fetch and land the items anew: `data-getters sync SOURCE --rescan --refetch` "
+                "(`extract` where extractions keep the account up to date)."
+            )
+        return told
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain values, for scripts."""
         damages = [
-            {**asdict(damage), "newest_of": self.newest.get(damage.path, 0)}
+            {
+                **asdict(damage),
+                "newest_of": self.newest.get(damage.path, 0),
+                "awaited": damage.path in self.awaited,
+            }
             for damage in self.report.damages
         ]
         return {
@@ -97,10 +116,13 @@ def verify_raw(
                 passed(done, len(vouched))
 
         report = raw.verify(vouched, deep=not quick, source=source, passed=count)
-        newest = ledger.landed.newest() if report.damages else {}
         damaged = {damage.path for damage in report.damages}
+        newest = ledger.landed.newest() if damaged else {}
         return Verified(
-            raw.location, report, {path: n for path, n in newest.items() if path in damaged}
+            raw.location,
+            report,
+            newest={path: number for path, number in newest.items() if path in damaged},
+            awaited=frozenset(damaged and damaged & ledger.landed.awaited()),
         )
 
 
@@ -130,6 +152,7 @@ class Pruned:
         files: Files that went.
         bytes: Their size.
         leftovers: Files among them that nobody vouched for.
+        missing: Files that were gone already, that nothing needs, and that are forgotten.
         kept: Files that are old enough and stay, because something needs them.
         kept_bytes: Their size.
         left_bytes: What is left in the landing.
@@ -140,6 +163,7 @@ class Pruned:
     files: int = 0
     bytes: int = 0
     leftovers: int = 0
+    missing: int = 0
     kept: int = 0
     kept_bytes: int = 0
     left_bytes: int = 0
@@ -178,10 +202,12 @@ def prune_raw(
         pruning = _Pruning(ledger, raw, retention)
         report = Pruned(dry_run=dry_run)
         going = pruning.going(report)
+        missing = pruning.missing(raw)
+        report.missing = len(missing)
         if not dry_run:
             paths = {path for file in going for path in file.paths}
             stay = {path for file in pruning.stored if file not in going for path in file.paths}
-            ledger.landed.forget(sorted(paths - stay))
+            ledger.landed.forget(sorted(paths - stay | missing))
             for file in going:
                 raw.remove(file.path)
         return report
@@ -219,6 +245,15 @@ class _Pruning:
         report.bytes = sum(file.size for file in going)
         report.paths = sorted(file.path for file in going)
         return going
+
+    def missing(self, raw: RawStore) -> set[str]:
+        """Files that are gone already and that nothing needs."""
+        gone = self._vouched - self._needed
+        gone -= {path for file in self.stored for path in file.paths}
+        if gone:  # or landed since what is stored was listed
+            again = raw.stored(source=self._retention.source)
+            gone -= {path for file in again for path in file.paths}
+        return gone
 
     def _is_old(self, day: date, now: datetime) -> bool:
         days = self._retention.keep_days

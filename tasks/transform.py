@@ -301,6 +301,8 @@ class Transformer:
         """Whether a payload says nothing new: the same, an older one, or only a part."""
         if known is None or self._keeper is not None or known.payload_hash == NOTHING:
             return False
+        if self._options.refetch and is_the_known(item, known.payload_hash):
+            return False  # its payload may be damaged or gone from the landing
         return says_nothing_new(item, known.payload_hash, known.fetched_at)
 
     def _unmoved(
@@ -317,19 +319,17 @@ class Transformer:
         """
         record = item.record
         self._seen(write, record.key, known)
-        state = known[record.key]
+        state = known[record.key].state()
         if record.key not in failed and is_the_known(item, state.payload_hash):
             write.ledger.resolved.append(record.key)
-        version = stored_version(self._exporter, record.version)
-        if (
-            version not in {None, state.version}
-            and state.payload_hash == item.payload_hash
-            and state.fetched_at <= record.fetched_at
-        ):
+        if item.payload_hash != state.payload_hash or record.fetched_at < state.fetched_at:
+            return
+        version = stored_version(self._exporter, record.version) or state.version
+        # What an extraction sent may have landed again: what is known may be damaged.
+        now = replace(state, version=version, raw_ref=item.raw_ref or state.raw_ref)
+        if now != state:
             write.ledger.seen.pop()
-            write.ledger.records.append(
-                replace(state.state(), version=version, fetched_at=record.fetched_at)
-            )
+            write.ledger.records.append(replace(now, fetched_at=record.fetched_at))
 
     def _seen(self, write: WriteBatch, key: str, known: Mapping[str, KnownRecord]) -> None:
         write.ledger.seen.append(key)

@@ -93,18 +93,18 @@ class WorkResult:
         """What was done, in a line."""
         counts = self.counts
         told = (
-            f"{self.done:,} jobs done: {counts.new:,} new, {counts.changed:,} changed, "
-            f"{counts.unchanged:,} unchanged, {counts.deleted:,} deleted documents."
+            f"Jobs done: {self.done:,}. Documents: {counts.new:,} new, {counts.changed:,} changed, "
+            f"{counts.unchanged:,} unchanged, {counts.deleted:,} deleted."
         )
         if counts.failed:
-            told += f" {counts.failed:,} items were set aside."
+            told += f" Items set aside: {counts.failed:,}."
         if self.retried:
-            told += f" {self.retried:,} attempts failed and come again."
+            told += f" Attempts that failed and come again: {self.retried:,}."
         if self.dead:
             number, reason = next(iter(self.dead.items()))
-            told += f" {len(self.dead)} jobs were given up; the first, {number}: {reason}"
+            told += f" Jobs given up: {len(self.dead):,}; the first, {number}: {reason}"
         if self.waiting:
-            told += f" {self.waiting:,} wait for older jobs of their partition."
+            told += f" Jobs that wait for older ones of their partition: {self.waiting:,}."
         return told
 
 

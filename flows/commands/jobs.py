@@ -130,9 +130,10 @@ def retry_command(
 def discard_command(
     numbers: tuple[int, ...], everything: bool, source: str | None, as_json: bool
 ) -> int:
-    """Remove jobs that were given up: what they are about is not made documents of.
+    """Remove jobs that were given up: what they say is not done.
 
-    It is extracted again when it moves at its source.
+    What is missing by that comes with `data-getters extract end SOURCE` and then `data-getters sync
+    SOURCE --rescan`; otherwise when it moves at its source.
     """
     return _on_dead(numbers, everything, source, as_json, retries=False)
 
@@ -165,6 +166,11 @@ def _on_dead(
     else:
         what = "will be tried again" if retries else "discarded"
         output().print(f"{counted(done, 'job')} {what}.")
+        if done and not retries:
+            output().print(
+                "What they would have done is missing: `data-getters extract end SOURCE` and then "
+                "`data-getters sync SOURCE --rescan` bring it."
+            )
     return DONE
 
 

@@ -126,7 +126,8 @@ def prune_command(
 
     A file stays while it holds the newest payload of an item that is still there, or one that was
     set aside, or one that a job is yet to read. Without --keep-days and --keep-gb only left-overs
-    go. Documents stay as they are whatever goes.
+    go. Files that are missing, and that nothing needs, are forgotten. Documents stay as they are
+    whatever goes.
     """
     from tasks.raw_upkeep import Retention, prune_raw  # noqa: PLC0415 (stores, 0.5 s)
 
@@ -153,6 +154,12 @@ def prune_command(
         f"{counted(pruned.files, 'file')} {went}{aside}, {_megabytes(pruned.bytes)}; "
         f"{_megabytes(pruned.left_bytes)} stay."
     )
+    if pruned.missing:
+        would = "would be" if dry_run else "are"
+        output().print(
+            f"{counted(pruned.missing, 'file')} that nothing needs had gone already and {would} "
+            "forgotten."
+        )
     if pruned.kept:
         output().print(
             f"{counted(pruned.kept, 'file')} old enough to go stay, "

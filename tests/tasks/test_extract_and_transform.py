@@ -41,8 +41,8 @@ from stores.ledger.job_types import Job, JobStatus
 from stores.ledger.types import ExtractionStatus
 from stores.queue.base import RetryPolicy
 from stores.queue.embedded import LedgerQueue
-from tasks.raw_upkeep import Retention, prune_raw
-from tasks.scripts import Landed, Script
+from tasks.raw_upkeep import Retention, prune_raw, verify_raw
+from tasks.scripts import SCRIPT, Landed, Script
 
 
 class Shuffled(LedgerQueue):
@@ -155,6 +155,34 @@ def test_a_second_extraction_of_the_same_lands_nothing_and_queues_nothing(site: 
     [again] = site.extract(ScriptedExporter(vendor), partitions, fresh=True)
     assert (again.counts.landed, again.counts.unchanged) == (0, 5)
     assert site.stores.ledger.jobs.counts()["ready"] == 1
+
+
+def test_what_is_missing_lands_again_with_a_refetch(site: Site) -> None:
+    vendor, partitions = vendor_of()
+    exporter = ScriptedExporter(vendor)
+    ledger, raw = site.stores.ledger, site.stores.raw
+    for refetch in (False, True):
+        vendor.says(*listing(put(n) for n in range(5)))
+        site.extract(exporter, partitions, fresh=True, refetch=refetch)
+        site.work(exporter)
+        lost = [file.path for file in ledger.raw_files() if file.entity == ENTITY]
+        assert len(lost) == 1 + refetch
+        raw.remove(lost[0])
+        needed = ledger.landed.newest()
+        assert (lost[0] in needed) is not refetch
+    assert needed[lost[1]] == 5
+    assert site.stores.index.count() == 5
+
+
+def test_verification_tells_of_jobs_that_cannot_be_done(site: Site) -> None:
+    vendor, partitions = vendor_of()
+    vendor.says(put(1), Checkpoint({"n": 1}))
+    site.extract(ScriptedExporter(vendor), partitions)
+    [script] = [f.path for f in site.stores.ledger.raw_files() if f.entity == SCRIPT]
+    site.stores.raw.remove(script)
+    verified = verify_raw(settings=settings_in(site.folder))
+    assert verified.awaited == {script}
+    assert "yet to be read from 1 of them" in verified.sentence
 
 
 def test_what_is_queued_names_everything_and_holds_no_payload(site: Site) -> None:

@@ -78,6 +78,24 @@ def test_a_missing_file_is_told_with_what_it_costs(place: Bench, quick: bool) ->
     assert "newest payload of 3 items" in verified.sentence
 
 
+def test_what_is_missing_lands_again_with_a_refetch_and_is_forgotten_then(place: Bench) -> None:
+    landed(place, put(1), put(2), put(3))
+    [path] = [f.path for f in place.stores.ledger.raw_files()]
+    open_raw(settings(place)).remove(path)
+    assert prune_raw(Retention(), settings=settings(place)).missing == 0, "it is needed"
+    place.vendor.says(put(1), put(2), put(3), Checkpoint({"n": 2}))
+    assert place.sync().counts.landed == 0
+    place.watch.forget()
+    place.vendor.says(put(1), put(2), put(3), Checkpoint({"n": 3}))
+    counts = place.sync(refetch=True).counts
+    assert (counts.landed, counts.unchanged, counts.written) == (3, 3, 0)
+    assert place.watch.written == 0
+    assert "nothing but older payloads" in verify_raw(settings=settings(place)).sentence
+    assert prune_raw(Retention(), settings=settings(place), dry_run=True).missing == 1
+    assert prune_raw(Retention(), settings=settings(place)).missing == 1
+    assert "are whole" in verify_raw(settings=settings(place)).sentence
+
+
 @pytest.mark.parametrize("merged", [False, True])
 def test_a_flipped_bit_is_found_in_a_file_and_in_a_merged_one(bench: Bench, merged: bool) -> None:
     for number in range(3):
