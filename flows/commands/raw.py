@@ -155,11 +155,8 @@ def prune_command(
         f"{_megabytes(pruned.left_bytes)} stay."
     )
     if pruned.missing:
-        would = "would be" if dry_run else "are"
-        output().print(
-            f"{counted(pruned.missing, 'file')} that nothing needs had gone already and {would} "
-            "forgotten."
-        )
+        forgotten = "would be forgotten" if dry_run else "forgotten"
+        output().print(f"{counted(pruned.missing, 'missing file')} that nothing needs {forgotten}.")
     if pruned.kept:
         output().print(
             f"{counted(pruned.kept, 'file')} old enough to go stay, "
