@@ -80,22 +80,27 @@ class FileExporter(BaseExporter):
 
     def pull(self, partition: Partition, cursor: Cursor | None) -> Iterator[Change]:
         """Every record, a checkpoint every thousand."""
-        del partition, cursor
+        del cursor
         fetched = datetime.now(UTC)
-        with self._path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                payload = orjson.loads(line)
-                yield Upsert(
-                    RawRecord(
-                        external_id=payload["id"],
-                        entity="page",
-                        payload=payload,
-                        fetched_at=fetched,
-                    )
+        for number, line in enumerate(self.lines(partition), start=1):
+            payload = orjson.loads(line)
+            yield Upsert(
+                RawRecord(
+                    external_id=payload["id"],
+                    entity="page",
+                    payload=payload,
+                    fetched_at=fetched,
                 )
-                if number % 1_000 == 0:
-                    yield Checkpoint({"line": number})
+            )
+            if number % 1_000 == 0:
+                yield Checkpoint({"line": number})
         yield Complete(full=True)
+
+    def lines(self, partition: Partition) -> Iterator[bytes]:
+        """The records as JSON."""
+        del partition
+        with self._path.open("rb") as file:
+            yield from file
 
     def to_documents(self, record: RawRecord) -> Iterator[Document]:
         """One document a record."""

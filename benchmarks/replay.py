@@ -3,6 +3,7 @@
     python -m benchmarks.replay                       # 20,000 documents, best of 3
     python -m benchmarks.replay --model wordllama     # and the embedding of the same texts alone
     python -m benchmarks.replay --rate 2000           # as with a model on another machine
+    python -m benchmarks.replay --rate 2000 --partitions 400
 
 The documents of `benchmarks.pipeline` are synced once; then they are made again of the landing, in
 a process of its own each time: with the same code (nothing is written), with a new mapping (every
@@ -17,12 +18,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
+from threading import Lock
 from typing import Any, ClassVar, Final
 
 from langchain_core.documents import Document
 
-from benchmarks.made_up_source import PARTITION, ConstantTime, FileExporter, write_source
+from benchmarks.made_up_source import ConstantTime, FileExporter, write_source
+from exporters.base import Partition, Selection
 from exporters.changes import RawRecord
 from stores.embeddings import EmbeddingModel
 from stores.opening import open_embeddings, open_vector_store
@@ -30,13 +34,37 @@ from stores.settings import load_store_settings
 from tasks.context import SyncContext
 from tasks.options import SyncOptions
 from tasks.pipeline import sync_partition
-from tasks.replay import ReplayRequest, replay_partition
+from tasks.replay import ReplayRequest, replay_partitions
+from tasks.results import Counts
 from tasks.stores import Stores, open_stores
 
 WAYS: Final = ("same code", "new mapping", "--all")
 
 
-class NewMapping(FileExporter):
+class Parted(FileExporter):
+    """The records, dealt out to partitions.
+
+    Args:
+        path: The file.
+        parts: How many partitions.
+    """
+
+    def __init__(self, path: Path, parts: int) -> None:
+        super().__init__(path)
+        self._parts = parts
+
+    def partitions(self, selection: Selection) -> Iterator[Partition]:
+        """As many as there are to be."""
+        del selection
+        for number in range(self._parts):
+            yield Partition(key=str(number), name=f"part {number}", kind="file")
+
+    def lines(self, partition: Partition) -> Iterator[bytes]:
+        """The partition's own."""
+        yield from islice(super().lines(partition), int(partition.key), None, self._parts)
+
+
+class NewMapping(Parted):
     """Makes other texts of the same records."""
 
     transform_version: ClassVar[int] = 2
@@ -91,18 +119,20 @@ class Elsewhere(ConstantTime):
     """Takes as long as a model on another machine does, and nothing of this one.
 
     Args:
-        rate: Texts a second.
+        rate: Texts a second, however many ask at once.
     """
 
     def __init__(self, rate: float) -> None:
         super().__init__()
         self._rate = rate
+        self._turn = Lock()
 
     def embed_matrix(self, texts: Sequence[str]) -> Any:
         """See `EmbeddingModel.embed_matrix`."""
-        end = time.monotonic() + len(texts) / self._rate
-        vectors = super().embed_matrix(texts)
-        time.sleep(max(0.0, end - time.monotonic()))
+        with self._turn:
+            end = time.monotonic() + len(texts) / self._rate
+            vectors = super().embed_matrix(texts)
+            time.sleep(max(0.0, end - time.monotonic()))
         return vectors
 
     def alone(self) -> tuple[float, float]:
@@ -140,18 +170,27 @@ def _context(
 
 
 def run(
-    source: Path, folder: Path, way: str, model_name: str = "", rate: float | None = None
+    source: Path,
+    folder: Path,
+    way: str,
+    *,
+    model_name: str = "",
+    rate: float | None = None,
+    parts: int = 1,
 ) -> dict[str, Any]:
     """Syncs (way `sync`) or replays once and measures; runs in a process of its own."""
-    exporter = (NewMapping if way == "new mapping" else FileExporter)(source)
+    exporter = (NewMapping if way == "new mapping" else Parted)(source, parts)
     context = _context(folder, exporter, model_name, rate if way != "sync" else None)
     wall, cpu = time.monotonic(), time.process_time()
+    counts = Counts()
     if way == "sync":
-        counts = sync_partition(context, PARTITION).counts
+        for partition in exporter.partitions(Selection()):
+            counts.add(sync_partition(context, partition).counts)
     else:
-        [state] = context.stores.ledger.partitions(context.connection_id)
+        states = context.stores.ledger.partitions(context.connection_id)
         request = ReplayRequest(source="bench", everything=way == "--all")
-        counts = replay_partition(context, state, request).counts
+        for result in replay_partitions(context, states, request):
+            counts.add(result.counts)
     cpu, wall = time.process_time() - cpu, time.monotonic() - wall
     model = context.stores.embeddings
     embedding = model.cpu if isinstance(model, Listened) else 0.0
@@ -191,6 +230,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--model", default="", help="as in the settings; by default constant time")
     parser.add_argument("--rate", type=float, help="texts a second that a model elsewhere embeds")
+    parser.add_argument("--partitions", type=int, default=1)
     parser.add_argument("--way", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -198,14 +238,21 @@ def main() -> None:
         source = arguments.folder.parent / "source.ndjson"
         print(
             json.dumps(
-                run(source, arguments.folder, arguments.way, arguments.model, arguments.rate)
+                run(
+                    source,
+                    arguments.folder,
+                    arguments.way,
+                    model_name=arguments.model,
+                    rate=arguments.rate,
+                    parts=arguments.partitions,
+                )
             )
         )
         return
     print(f"{'replay':12} {'CPU s: min':>10} {'wall s':>7} {'docs/CPU s':>11} {'texts':>8} "
           f"{'written':>8} {'unchanged':>10} {'embedding, CPU s':>17} "
           f"{'alone, wall s':>14}")  # fmt: skip
-    model = [f"--model={arguments.model}"]
+    model = [f"--model={arguments.model}", f"--partitions={arguments.partitions}"]
     if arguments.rate:
         model.append(f"--rate={arguments.rate}")
     for way, runs in measure(arguments.documents, arguments.repeat, model).items():

@@ -215,7 +215,7 @@ def _print_result(title: str, result: SyncResult) -> None:
     print_messages(result)
     if total.failed:
         items = counted(total.failed, "item was", "items were")
-        when = " once they are transformed" if result.extracts else ""
+        when = " after `data-getters transform`" if result.extracts else ""
         console.print(f"[yellow]{items} set aside[/]: see `data-getters failures list`{when}.")
     console.print(escape(summary(result)) if told else f"{escape(title)}: {summary(result)}")
 

@@ -8,9 +8,12 @@ landed stays as it is. Access, containers and copies stay as they were said last
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from datetime import date
+from threading import Lock
 from time import monotonic
 from typing import Any, Final
 from uuid import uuid4
@@ -47,6 +50,7 @@ from tasks.reporting import (
 )
 from tasks.results import PartitionOutcome, PartitionResult, SyncResult
 from tasks.session import SyncRequest, SyncSession
+from tasks.settings import load_task_settings
 from tasks.shared_documents import SharedDocuments
 from tasks.stores import existing_ledger
 from tasks.sync import end_state, table_rows
@@ -177,22 +181,8 @@ def _replay_account(
             tuple(Partition(key=p.key, name=p.name, kind=p.kind) for p in partitions),
         )
     )
-    total = sum(state.records or 0 for state in partitions)
-    done = 0
-
-    def passed(records: int) -> None:
-        nonlocal done
-        done += records
-        tell(ItemsProgressed(request.run_id, done, total))
-
     results = []
-    for state in partitions:
-        try:
-            result = replay_partition(session.context, state, request, passed=passed)
-        except PartitionFailedError as error:
-            result = error.result
-            if not isinstance(error.__cause__, DataGettersError):
-                _log.error("%s", result.message, exc_info=error.__cause__)
+    for result in replay_partitions(session.context, partitions, request):
         tell(PartitionProgressed(request.run_id, result, ended=True))
         results.append(result)
     if all(result.outcome is not PartitionOutcome.FAILED for result in results):
@@ -204,6 +194,50 @@ def _replay_account(
         partitions=results,
         seconds=monotonic() - started,
     )
+
+
+def replay_partitions(
+    context: SyncContext, states: Sequence[PartitionState], request: ReplayRequest
+) -> Iterator[PartitionResult]:
+    """Makes the documents of several partitions again, some at once: else the model would wait.
+
+    Args:
+        context: As for a sync; its exporter needs no credentials.
+        states: The partitions, as the ledger has them now.
+        request: What is replayed.
+
+    Yields:
+        What was done with each, also with those that failed, as they end.
+    """
+    total, done, lock = sum(state.records or 0 for state in states), 0, Lock()
+
+    def passed(records: int) -> None:
+        nonlocal done
+        with lock:
+            done += records
+            tell(ItemsProgressed(request.run_id, done, total))
+
+    def replayed(state: PartitionState) -> PartitionResult:
+        try:
+            return replay_partition(context, state, request, passed=passed)
+        except PartitionFailedError as error:
+            if not isinstance(error.__cause__, DataGettersError):
+                _log.error("%s", error.result.message, exc_info=error.__cause__)
+            return error.result
+
+    # The largest first, so that none is left to run alone at the end.
+    ordered = sorted(states, key=lambda state: -(state.records or 0))
+    at_once = load_task_settings().concurrent_partitions
+    with ThreadPoolExecutor(at_once, thread_name_prefix="replay") as pool:
+        # Each with what this run's log lines are known by.
+        going = [pool.submit(copy_context().run, replayed, state) for state in ordered]
+        try:
+            for ended in as_completed(going):
+                yield ended.result()
+        except BaseException:
+            context.stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def replay_partition(

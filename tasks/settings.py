@@ -19,8 +19,8 @@ class TaskSettings(Settings):
 
     concurrent_partitions: Annotated[int, Field(ge=1, le=64), Unit("partitions")] = Field(
         default=4,
-        description="Partitions synced at once. They share one rate limiter, so more of them help "
-        "only where a source answers slowly.",
+        description="Partitions synced, or replayed, at once. They share one rate limiter, so more "
+        "of them help only where a source or an embedding model answers slowly.",
     )
     concurrent_sources: Annotated[int, Field(ge=1, le=32), Unit("sources")] = Field(
         default=4, description="Sources synced at once by a run over several of them."

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 from typing import Any, ClassVar
 
 import pytest
@@ -37,11 +38,12 @@ from exporters.changes import (
     Cursor,
     RawRecord,
 )
+from stores.ledger.types import PartitionState
 from tasks.context import SyncContext
 from tasks.options import SyncOptions
 from tasks.partition_errors import PartitionFailedError
 from tasks.pipeline import sync_partition
-from tasks.replay import ReplayRequest, replay_partition, replay_source
+from tasks.replay import ReplayRequest, replay_partition, replay_partitions, replay_source
 from tasks.results import PartitionOutcome, PartitionResult
 from tasks.stores import Stores
 
@@ -337,13 +339,79 @@ def test_every_source_can_be_replayed(source: str, tmp_path: Path) -> None:
     before = state_of(stores)
     _spoil(stores)
     request = ReplayRequest(source=source, everything=True)
-    for state in stores.ledger.partitions(context.connection_id):
-        assert replay_partition(context, state, request).counts.failed == 0
+    states = stores.ledger.partitions(context.connection_id)
+    for result in replay_partitions(context, states, request):
+        assert (result.outcome, result.counts.failed) == (PartitionOutcome.COMPLETED, 0)
     assert state_of(stores) == before
     request = request.model_copy(update={"everything": False})
-    for state in stores.ledger.partitions(context.connection_id):
-        assert replay_partition(context, state, request).counts.written == 0
+    for result in replay_partitions(context, states, request):
+        assert result.counts.written == 0
     stores.close()
+
+
+@pytest.fixture
+def rooms(bench: Bench) -> tuple[SyncContext, list[PartitionState]]:
+    """Six rooms with a few notes each, which a new mapping would make otherwise."""
+    names = [f"r{number}" for number in range(1, 7)]
+    bench.vendor.rooms = [Room(name) for name in names]
+    for name in names:
+        notes = [put(f"{name}-{number}") for number in range(3)]
+        bench.vendor.says(*notes, Checkpoint({"n": 1}), room=name)
+        bench.sync(name)
+    MODEL.reset()
+    bench.exporter_class = LouderExporter
+    context = bench.context()
+    return context, list(bench.stores.ledger.partitions(context.connection_id))
+
+
+def test_partitions_are_replayed_several_at_once(
+    rooms: tuple[SyncContext, list[PartitionState]],
+) -> None:
+    """Or a model that answers slowly would wait at the end of each small partition."""
+    together = Barrier(2, timeout=20)
+    MODEL.meanwhile = together.wait
+    results = list(replay_partitions(*rooms, ReplayRequest(source="scripted")))
+    assert {result.key for result in results} == {f"r{number}" for number in range(1, 7)}
+    assert sum(result.counts.written for result in results) == 36
+    assert not together.broken
+
+
+def test_a_replay_of_several_partitions_that_is_stopped_goes_on(
+    rooms: tuple[SyncContext, list[PartitionState]],
+    bench: Bench,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DATA_GETTERS_TASKS__CONCURRENT_PARTITIONS", "1")
+    context, states = rooms
+    going = replay_partitions(context, states, ReplayRequest(source="scripted"))
+    next(going)
+    with pytest.raises(KeyboardInterrupt):
+        going.throw(KeyboardInterrupt())  # type: ignore[attr-defined]  # a generator
+    made = len(bench.texts())
+    assert made < 36
+    states = list(bench.stores.ledger.partitions(context.connection_id))
+    results = list(replay_partitions(bench.context(), states, ReplayRequest(source="scripted")))
+    assert all(result.outcome is PartitionOutcome.COMPLETED for result in results)
+    assert len(bench.texts()) == 36
+    assert sum(result.counts.written for result in results) < 36
+
+
+def test_a_partition_that_fails_does_not_stop_the_others(
+    rooms: tuple[SyncContext, list[PartitionState]], bench: Bench
+) -> None:
+    class Broken(LouderExporter):
+        def to_documents(self, record: RawRecord) -> Iterator[Document]:
+            if record.external_id.startswith("r4"):
+                raise ValueError("no")
+            return super().to_documents(record)
+
+    bench.exporter_class = Broken
+    context = bench.context(max_consecutive_failures=2)
+    results = replay_partitions(context, rooms[1], ReplayRequest(source="scripted"))
+    outcomes = {result.key: result.outcome for result in results}
+    assert outcomes.pop("r4") is PartitionOutcome.FAILED
+    assert set(outcomes.values()) == {PartitionOutcome.COMPLETED}
+    assert len(bench.texts()) == 15 * 2 + 3
 
 
 def _spoil(stores: Stores) -> None:
