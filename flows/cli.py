@@ -38,7 +38,7 @@ _COMMANDS: Final = {
     "transform": "Make documents of what was extracted; the other half.",
     "jobs": "List, show, retry and discard the jobs of `transform`.",
     "replay": "Make documents again of what landed, without asking the source.",
-    "raw": "Verify, prune and compact what landed.",
+    "raw": "Verify, prune, compact and list what landed.",
     "reindex": "Build indices and vectors anew.",
     "mcp": "Let agents search what was synced (MCP).",
 }

@@ -1,18 +1,17 @@
 """`data-getters jobs`."""
 
-from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from documents.errors import ConfigurationError
+from flows.commands.ledger import account_id, opened_ledger
 from flows.commands.shared import Group, common_options, examples, known_source, limit_option
 from flows.terminal import DONE, counted, moment, output, print_json, table
 
 if TYPE_CHECKING:
     from stores.ledger.job_types import Job
-    from stores.ledger.ledger import Ledger
 
 _STATUSES = ("ready", "claimed", "done", "dead")
 
@@ -43,15 +42,31 @@ def command() -> None:
     help="In this status.",
 )
 @click.option("--source", metavar="SOURCE", callback=known_source, help="Only of this source.")
+@click.option("--connection", metavar="ACCOUNT", help="Only of this account, by id or title.")
+@click.option("--entity", metavar="KIND", help="Only about this kind of item.")
 @limit_option(50)
 @common_options
-def list_command(status: str, source: str | None, limit: int, as_json: bool) -> int:  # fmt: skip
+def list_command(
+    status: str,
+    source: str | None,
+    connection: str | None,
+    entity: str | None,
+    limit: int,
+    as_json: bool,
+) -> int:
     """List jobs, the oldest first. Times are in UTC."""
     from stores.ledger.job_types import JobStatus  # noqa: PLC0415 (not needed by --help)
 
-    with _ledger() as ledger:
-        jobs = ledger.jobs.page(source=source, status=JobStatus(status), limit=limit)
-        total = ledger.jobs.counts(source=source)[JobStatus(status)]
+    with opened_ledger() as ledger:
+        account = account_id(ledger, connection, source)
+        jobs = ledger.jobs.page(
+            source=source,
+            connection=account,
+            entity=entity,
+            status=JobStatus(status),
+            limit=limit + 1,
+        )
+        jobs, more = jobs[:limit], len(jobs) > limit
     if as_json:
         print_json([_plain(job) for job in jobs])
         return DONE
@@ -81,8 +96,8 @@ def list_command(status: str, source: str | None, limit: int, as_json: bool) -> 
             dispensable=("changes", "tried", "source"),
         )
     )
-    if total > len(jobs):
-        output().print(f"\n{total - len(jobs):,} more (--limit).")
+    if more:
+        output().print("\nThere are more (--limit).")
     return DONE
 
 
@@ -91,7 +106,7 @@ def list_command(status: str, source: str | None, limit: int, as_json: bool) -> 
 @common_options
 def show_command(number: int, as_json: bool) -> int:
     """Show everything that is known of one job, with what it is about."""
-    with _ledger() as ledger:
+    with opened_ledger() as ledger:
         job = ledger.jobs.get(number)
     if job is None:
         raise ConfigurationError(
@@ -152,7 +167,7 @@ def _on_dead(
 
     if not (numbers or everything or source):
         raise click.UsageError("Name jobs by their numbers, or give --all.")
-    with _ledger() as ledger, open_queue(load_store_settings(), ledger) as queue:
+    with opened_ledger() as ledger, open_queue(load_store_settings(), ledger) as queue:
         for number in numbers:
             job = ledger.jobs.get(number)
             if job is None or job.status is not JobStatus.DEAD:
@@ -172,15 +187,6 @@ def _on_dead(
                 "`data-getters sync SOURCE --rescan` bring it."
             )
     return DONE
-
-
-def _ledger() -> "closing[Ledger]":
-    from tasks.stores import existing_ledger  # noqa: PLC0415 (stores, 0.5 s)
-
-    ledger, address = existing_ledger()
-    if ledger is None:
-        raise ConfigurationError(f"Nothing was extracted yet: {address} does not exist.")
-    return closing(ledger)
 
 
 def _plain(job: "Job") -> dict[str, Any]:

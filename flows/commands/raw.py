@@ -5,11 +5,13 @@ from datetime import datetime
 
 import click
 
-from flows.commands.shared import Group, common_options, examples, known_source
+from flows.commands.ledger import account_id, opened_ledger
+from flows.commands.shared import Group, common_options, examples, known_source, limit_option
 from flows.terminal import (
     DONE,
     PARTLY_FAILED,
     counted,
+    moment,
     notes,
     output,
     print_json,
@@ -17,6 +19,7 @@ from flows.terminal import (
 )
 
 _SHOWN = 20
+_STATUSES = ("landed", "transformed", "failed", "quarantined", "deleted")
 
 
 @click.group(
@@ -27,10 +30,11 @@ _SHOWN = 20
         "data-getters raw prune --keep-days 180 --dry-run",
         "data-getters raw prune --keep-gb 50",
         "data-getters raw compact",
+        "data-getters raw list --status quarantined",
     ),
 )
 def command() -> None:
-    """Verify, prune and compact what landed: the sources' answers as they came.
+    """Verify, prune, compact and list what landed: the sources' answers as they came.
 
     The landing is what documents can be made of again without the source, see `data-getters
     replay`. It is never needed to search or to sync on.
@@ -202,6 +206,68 @@ def compact_command(before: datetime | None, least: int, as_json: bool) -> int: 
         f"that were merged before; {counted(report.leftovers, 'half-written file')} removed."
     )
     return code
+
+
+@command.command("list", short_help="List the records that extractions landed.")
+@click.option("--source", metavar="SOURCE", callback=known_source, help="Only of this source.")
+@click.option("--connection", metavar="ACCOUNT", help="Only of this account, by id or title.")
+@click.option("--entity", metavar="KIND", help="Only this kind of item.")
+@click.option("--status", type=click.Choice(_STATUSES), help="Only in this status.")
+@limit_option(50)
+@common_options
+def list_command(
+    source: str | None,
+    connection: str | None,
+    entity: str | None,
+    status: str | None,
+    limit: int,
+    as_json: bool,
+) -> int:
+    """List records that `data-getters extract` landed, and what became of each.
+
+    `landed` waits for `data-getters transform`; `failed` and `quarantined` say why. Times are in
+    UTC.
+    """
+    from stores.ledger.types import ExtractionStatus  # noqa: PLC0415 (not needed by --help)
+
+    with opened_ledger() as ledger:
+        rows = ledger.extractions.page(
+            source=source,
+            connection=account_id(ledger, connection, source),
+            entity=entity,
+            status=ExtractionStatus(status) if status else None,
+            limit=limit + 1,
+        )
+    rows, more = rows[:limit], len(rows) > limit
+    if as_json:
+        print_json([asdict(row) for row in rows])
+        return DONE
+    if not rows:
+        output().print(f"No record is {status}." if status else "No record was extracted.")
+        return DONE
+    from rich.markup import escape  # noqa: PLC0415 (only when something is shown)
+
+    output().print(
+        table(
+            ["source", "record", "status", "fetched", "payload", "error"],
+            [
+                [
+                    row.source,
+                    escape(row.record.key),
+                    row.record.status.value,
+                    moment(row.record.fetched_at),
+                    escape(row.record.raw_ref or ""),
+                    escape(row.record.error or ""),
+                ]
+                for row in rows
+            ],
+            whole=("source", "status", "fetched"),
+            dispensable=("payload", "source"),
+        )
+    )
+    if more:
+        output().print("\nThere are more (--limit).")
+    return DONE
 
 
 def _megabytes(size: int) -> str:
