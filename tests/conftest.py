@@ -1,6 +1,7 @@
 """What all tests share: no settings of this machine, and servers for those that ask."""
 
 import os
+import signal
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -26,6 +27,12 @@ os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
 for _name in [*os.environ]:
     if _name.startswith("DATA_GETTERS_") and not _name.startswith("DATA_GETTERS_TEST_"):
         del os.environ[_name]
+
+
+# What a shell starts in the background ignores Ctrl-C, and so would every command that a test starts
+# and then stops with it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(optionalhook=True)
