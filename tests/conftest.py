@@ -29,8 +29,8 @@ for _name in [*os.environ]:
         del os.environ[_name]
 
 
-# What a shell starts in the background ignores Ctrl-C, and so would every command that a test starts
-# and then stops with it.
+# What a shell starts in the background ignores Ctrl-C, and so would every command that a test
+# starts and then stops with it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
