@@ -117,9 +117,16 @@ class Collection:
         return int(until(pid, f"the process of {run.name}"))
 
     def task_runs(self, run: FlowRun) -> list[TaskRun]:
-        return self.client.read_task_runs(flow_run_filter=FlowRunFilter.model_validate(
-            {"id": {"any_": [run.id]}}
-        ))  # fmt: skip
+        """The tasks of a run that has ended; the server writes them down up to 5 seconds later."""
+
+        def all_ended() -> list[TaskRun] | None:
+            found = self.client.read_task_runs(flow_run_filter=FlowRunFilter.model_validate(
+                {"id": {"any_": [run.id]}}
+            ))  # fmt: skip
+            return found if all(task.state and task.state.is_final() for task in found) else None
+
+        ended: list[TaskRun] = until(all_ended, f"the ends of the tasks of {run.name}")
+        return ended
 
     def tables(self, run: FlowRun) -> list[Artifact]:
         found = self.client.read_artifacts(

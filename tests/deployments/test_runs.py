@@ -164,7 +164,6 @@ def test_a_wrong_token_fails_at_once_and_says_what_to_do(deployed: Deployed) -> 
     assert "invalid_auth" in (state.message or "") or "token" in (state.message or "")
     assert "xoxb-1-wrong-token" not in (state.message or "")
     assert deployed.slack.requests.count("auth.test") == before + 1
-    assert all(task.run_count <= 1 for task in deployed.task_runs(run))
 
 
 def test_a_block_that_nobody_saved_is_one_sentence(deployed: Deployed) -> None:
