@@ -219,9 +219,8 @@ class _Pruning:
         # In this order: a file that lands meanwhile is young, and no left-over.
         self.stored = list(raw.stored(source=retention.source))
         self._vouched = {file.path for file in ledger.raw_files(source=retention.source)}
-        self._needed = ledger.landed.awaited()
-        if not retention.newest_too:
-            self._needed |= ledger.landed.newest().keys()
+        self._holding = ledger.landed.awaited() | ledger.landed.newest().keys()
+        self._needed = ledger.landed.awaited() if retention.newest_too else self._holding
 
     def going(self, report: Pruned) -> set[StoredFile]:
         """The files that may go, written down in a report."""
@@ -247,13 +246,18 @@ class _Pruning:
         return going
 
     def missing(self, raw: RawStore) -> set[str]:
-        """Files that are gone already and that nothing needs."""
-        gone = self._vouched - self._needed
-        gone -= {path for file in self.stored for path in file.paths}
+        """Files that are gone already and that nothing needs.
+
+        None where a file is gone that holds something: then the landing itself may be away (a
+        volume that is not mounted), and what is forgotten would go as a left-over once it is back.
+        """
+        gone = self._vouched - {path for file in self.stored for path in file.paths}
         if gone:  # or landed since what is stored was listed
-            again = raw.stored(source=self._retention.source)
+            again = list(raw.stored(source=self._retention.source))
             gone -= {path for file in again for path in file.paths}
-        return gone
+            if not again:
+                return set()
+        return gone if gone.isdisjoint(self._holding) else set()
 
     def _is_old(self, day: date, now: datetime) -> bool:
         days = self._retention.keep_days

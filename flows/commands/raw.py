@@ -130,8 +130,8 @@ def prune_command(
 
     A file stays while it holds the newest payload of an item that is still there, or one that was
     set aside, or one that a job is yet to read. Without --keep-days and --keep-gb only left-overs
-    go. Files that are missing, and that nothing needs, are forgotten. Documents stay as they are
-    whatever goes.
+    go. Files that are missing, and that nothing needs, are forgotten, unless needed ones are
+    missing too. Documents stay as they are whatever goes.
     """
     from tasks.raw_upkeep import Retention, prune_raw  # noqa: PLC0415 (stores, 0.5 s)
 

@@ -96,6 +96,22 @@ def test_what_is_missing_lands_again_with_a_refetch_and_is_forgotten_then(place:
     assert "are whole" in verify_raw(settings=settings(place)).sentence
 
 
+@pytest.mark.parametrize("newest_too", [False, True])
+def test_a_landing_that_is_away_is_not_forgotten(bench: Bench, newest_too: bool) -> None:
+    """A volume that is not mounted: what is forgotten would go as a left-over once it is back."""
+    landed(bench, put(1, "old"))
+    landed(bench, put(1, "new", fetched=datetime.now(UTC)), name="m")
+    vouched = {file.path for file in bench.stores.ledger.raw_files()}
+    folder = Path(open_raw(settings(bench)).location)
+    away = folder.rename(folder.with_name("away"))
+    folder.mkdir()
+    assert prune_raw(Retention(newest_too=newest_too), settings=settings(bench)).missing == 0
+    folder.rmdir()
+    away.rename(folder)
+    assert {file.path for file in bench.stores.ledger.raw_files()} == vouched
+    assert "are whole" in verify_raw(settings=settings(bench)).sentence
+
+
 @pytest.mark.parametrize("merged", [False, True])
 def test_a_flipped_bit_is_found_in_a_file_and_in_a_merged_one(bench: Bench, merged: bool) -> None:
     for number in range(3):

@@ -9,6 +9,7 @@ from jira_samples import HandClock, MakeExporter, documents, sync, sync_all
 from sandbox.faults import Fault
 from sandbox.jira.server import JiraSandbox
 from sandbox.jira.tokens import READ_SCOPES, SYNC_NAME
+from tasks.partition_errors import PartitionFailedError
 from tasks.results import PartitionOutcome
 from tasks.stores import Stores
 
@@ -84,6 +85,18 @@ def test_a_part_that_makes_no_sense_is_not_dropped_in_silence(
     titles = {one.metadata["title"] for one in documents(stores).values()}
     assert titles == {f"{fine} Still fine", f"{spoilt} Spoilt"}
     assert len(documents(stores)) == len(before)
+
+
+def test_a_listing_with_something_that_is_no_issue_stops_and_deletes_nothing(
+    jira: JiraSandbox, exporter_of: MakeExporter, stores: Stores
+) -> None:
+    jira.site.create_issue("TEA", "Kettle", reporter="bob")
+    sync(exporter_of(jira), stores, "first")
+    page = {"issues": ["no object"], "isLast": True}
+    jira.faults.add(Fault("answer", "search/jql", times=None, status=200, body=page))
+    with pytest.raises(PartitionFailedError, match="where an object belongs"):
+        sync_all(exporter_of(jira), stores, "second", fresh=True)
+    assert len(documents(stores)) == 1
 
 
 def test_an_issue_costs_about_a_hundredth_of_a_call(
