@@ -1,6 +1,7 @@
 """What a failure of RabbitMQ means, in sentences without the password."""
 
 import ssl
+from typing import Final
 
 from amqp.exceptions import (
     AccessRefused,
@@ -12,6 +13,9 @@ from amqp.exceptions import (
 
 from stores.errors import StoreAccessError, StoreError, StoreUnavailableError
 from stores.queue.addresses import BrokerAddress
+
+_NO_QUEUE: Final = "NOT_FOUND - no queue"
+"""What RabbitMQ says of a queue that is not there, and of a virtual host in other words."""
 
 
 def sentence(error: Exception, at: BrokerAddress) -> StoreError:
@@ -35,7 +39,7 @@ def sentence(error: Exception, at: BrokerAddress) -> StoreError:
                 hint="Give its user permission to configure, write and read `data-getters.*`, and "
                 "to write `amq.default`, in the virtual host.",
             )
-        case NotAllowed() | NotFound():
+        case NotAllowed() | NotFound() if _NO_QUEUE not in words:
             return StoreAccessError(
                 f"RabbitMQ at {at} refuses: {words}.",
                 hint="Create the virtual host (rabbitmqctl add_vhost) and give the user "
@@ -59,6 +63,12 @@ def sentence(error: Exception, at: BrokerAddress) -> StoreError:
 
 
 def _silent(at: BrokerAddress, words: str) -> StoreError:
+    """What passes: whoever asked connects anew, and makes again what is not there."""
+    if _NO_QUEUE in words:
+        return StoreUnavailableError(
+            f"Somebody deleted a queue of RabbitMQ at {at}: {words}.",
+            hint="It is made and filled again from the ledger.",
+        )
     return StoreUnavailableError(
         f"RabbitMQ at {at} does not answer: {words}.",
         hint="Check host and port of the job queue's URL, and that the server is running.",

@@ -129,6 +129,14 @@ class TestMessages:
         assert count(channel, work_queue(queue), 1) == 1, "returned, and published once more"
         assert len(jobs.all(2)) == 2
 
+    def test_a_queue_that_was_deleted_before_its_first_reader_is_made_again(
+        self, queue: RabbitMQQueue, jobs: Jobs, channel: amqp.Channel
+    ) -> None:
+        """As when another worker found it broken."""
+        jobs.add(2)
+        channel.queue_delete(work_queue(queue))
+        assert len(jobs.all(2)) == 2
+
     def test_no_more_is_fetched_than_is_wanted(
         self, queue: RabbitMQQueue, jobs: Jobs, channel: amqp.Channel
     ) -> None:
