@@ -120,7 +120,7 @@ def elasticsearch(url: str | None) -> Iterator[str]:
         return
     sys.path.append(str(Path(__file__).parents[1] / "tests"))
     server = import_module("servers.elasticsearch.server")
-    with server.ElasticsearchServer(server.install(), heap="1g") as own:
+    with server.ElasticsearchServer(server.install(), heap="1g", lasting=True) as own:
         yield own.url
 
 

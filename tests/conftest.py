@@ -13,6 +13,8 @@ from servers.postgresql import PostgresqlServer, PostgresqlUnavailable, running_
 from servers.prefect import PrefectServer, PrefectUnavailable, running_prefect
 from servers.rabbitmq import RabbitmqServer, RabbitmqUnavailable, running_rabbitmq
 
+from exporters.redaction import redactor
+
 _SERVERS = {
     "elasticsearch": "elasticsearch",
     "stores/queue/": "rabbitmq",
@@ -69,6 +71,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left:
         items[:] = [item for item in items if not item.get_closest_marker("full")]
         config.hook.pytest_deselected(items=left)
+
+
+@pytest.fixture(autouse=True)
+def _forgotten_credentials() -> Iterator[None]:
+    """Forgets a test's credentials: every log line and payload is searched for all of them.
+
+    A process of the product has a handful; one of the tests would have thousands in the end.
+    """
+    before = vars(redactor).copy()
+    yield
+    vars(redactor).update(before)
 
 
 @pytest.fixture(scope="session")

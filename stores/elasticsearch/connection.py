@@ -11,7 +11,7 @@ from elasticsearch import ApiError, Elasticsearch, OrjsonSerializer
 
 from stores.elasticsearch.errors import translated
 from stores.elasticsearch.target import Target
-from stores.errors import StoreError, StoreVersionError
+from stores.errors import StoreError, StoreReadOnlyError, StoreVersionError
 
 OLDEST: Final = (8, 19)
 """The oldest server this is tested with."""
@@ -24,6 +24,8 @@ _READ_PATIENCE: Final = 10.0
 _REQUEST_SECONDS: Final = 60.0
 _FIRST_PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 10.0
+_LONGEST_PAUSE_AT_A_SWITCH: Final = 1.0
+"""While a reindex replaces an index it takes no writes, most times for less than that."""
 
 
 class Patience:
@@ -43,16 +45,20 @@ class Patience:
         self._deadline = time.monotonic() + self._seconds
 
     def wait(self, failure: StoreError) -> None:
-        """Waits before the next attempt.
+        """Waits before the next attempt; the last one is made when the time is over.
 
         Raises:
             StoreError: The failure, once the time is over.
         """
-        if time.monotonic() + self._pause > self._deadline:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
             raise failure
+        switching = isinstance(failure, StoreReadOnlyError)
+        longest = _LONGEST_PAUSE_AT_A_SWITCH if switching else _LONGEST_PAUSE
         # Jitter: writers that were refused together must not come back together.
-        time.sleep(self._pause * random.uniform(0.5, 1.0))  # noqa: S311 (no secret)
-        self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+        pause = self._pause * random.uniform(0.5, 1.0)  # noqa: S311 (no secret)
+        time.sleep(min(pause, longest, left))
+        self._pause = min(self._pause * 2, longest)
 
 
 class Connection:

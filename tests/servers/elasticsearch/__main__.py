@@ -15,7 +15,7 @@ from servers.elasticsearch.server import ElasticsearchServer, Unavailable, insta
 def main() -> int:
     """Prints the shell line that points the tests at the server, and waits."""
     try:
-        server = ElasticsearchServer(install(), heap="1g")
+        server = ElasticsearchServer(install(), heap="1g", lasting=True)
     except Unavailable as reason:
         print(f"No Elasticsearch: {reason}", file=sys.stderr)  # noqa: T201
         return 1

@@ -250,7 +250,9 @@ class TestReindex:
                 trouble.append(error)
 
         def write() -> None:
-            writer = ElasticsearchDocumentIndex(Connection.open(read_target(store_url)))
+            # Servers of tests are slow, and so is a switch there.
+            target = replace(read_target(store_url), patience=120)
+            writer = ElasticsearchDocumentIndex(Connection.open(target))
             try:
                 turn = 0
                 while not stop.is_set():

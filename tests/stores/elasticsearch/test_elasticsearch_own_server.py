@@ -175,7 +175,7 @@ def test_a_sync_that_was_stopped_by_the_server_ends_as_an_undisturbed_one(
     write_source(source, 2_000)
     settings = load_store_settings(
         data_directory=tmp_path / "data",
-        document_index=f"{server.url}?prefix=synced&patience=1",
+        document_index=f"{server.url}?prefix=synced&patience=5",
         embedding_model="none",
     )
     stores = open_stores(settings)

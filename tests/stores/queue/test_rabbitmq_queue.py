@@ -296,7 +296,7 @@ class TestConnections:
             begun = time.monotonic()
             with pytest.raises(TimeoutError):
                 connection.drain_events()
-            assert 1.9 < time.monotonic() - begun < 3.5
+            assert 1.9 < time.monotonic() - begun < 20
 
     def test_a_message_that_was_held_for_too_long_is_worth_another_try(self) -> None:
         held = amqp.PreconditionFailed("delivery acknowledgement on channel 1 timed out")
