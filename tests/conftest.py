@@ -20,7 +20,15 @@ _SERVERS = {
     "stores/queue/": "rabbitmq",
     "faults/test_workers": "rabbitmq",
 }
-"""By a part of the test file's path."""
+_PREFECT_SERVERS = {
+    "deployments/": "prefect 1",
+    "flows/test_cli_elasticsearch": "prefect 2",
+    "flows/test_cli_sync_all": "prefect 2",
+    "flows/test_cli_": "prefect 3",
+    "": "prefect 2",
+}
+"""Which tests share a server, by a part of the test file's path. Half of the time of those with
+Prefect is waiting: with a few servers they are sooner done."""
 
 # A test that needs a Prefect server asks for one; none is started unasked.
 os.environ["PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"] = "false"
@@ -39,28 +47,29 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Lets one worker of pytest-xdist run all tests of a server that takes long to start.
+    """Lets one worker of pytest-xdist run all tests that share what takes long to make.
 
-    Told by the file, because the groups of pytest-xdist 3.8 have no effect with pytest 9.2: they
-    are handed on in an attribute of items that is no more.
+    That is a server, or a fixture of their module or class. Told by the file, because the groups
+    of pytest-xdist 3.8 have no effect with pytest 9.2: they are handed on in an attribute of items
+    that is no more.
     """
     from xdist.scheduler import LoadGroupScheduling  # noqa: PLC0415 (only where it is used)
 
-    class OneWorkerForEachServer(LoadGroupScheduling):
+    class OneWorkerForWhatIsShared(LoadGroupScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
-            return _server_of(config.rootpath / file, file) or nodeid
+            return _shared_in(config.rootpath / file, file) or nodeid
 
-    return OneWorkerForEachServer(config, log)
+    return OneWorkerForWhatIsShared(config, log)
 
 
 @cache
-def _server_of(file: Path, name: str) -> str:
-    """The server that the tests of a file start, where that takes long."""
-    if "pytest.mark.prefect" in file.read_text("utf-8"):
-        # Half of their time is waiting: a server for each folder of them is sooner done.
-        return f"prefect for {file.parent.name}"
-    return next((server for part, server in _SERVERS.items() if part in name), "")
+def _shared_in(file: Path, name: str) -> str:
+    """What the tests of a file share that takes long to make; empty for nothing."""
+    text = file.read_text("utf-8")
+    servers = _PREFECT_SERVERS if "pytest.mark.prefect" in text else _SERVERS
+    server = next((server for part, server in servers.items() if part in name), "")
+    return server or (name if 'scope="module"' in text or 'scope="class"' in text else "")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

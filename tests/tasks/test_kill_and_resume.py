@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from contract_kill_and_resume import KillAndResume, Rehearsal
+from effort import tries
 from scripted_source import (
     ENTITY,
     MEMBERS,
@@ -133,8 +134,11 @@ def expected_at(phase: int, cursor: object) -> dict[str, str | None]:
     return {}  # a cursor of the phase before
 
 
+@pytest.mark.faults
 class EmbeddedKillAndResume(KillAndResume):
     layout: str
+    random_moments = tries(6, 60)
+    most_checkpoints = tries(8, 1_000)
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -170,7 +174,5 @@ class TestOneFile(EmbeddedKillAndResume):
 
 class TestThreeFiles(EmbeddedKillAndResume):
     """Each store commits by itself, as servers do."""
-
-    random_moments = 8
 
     layout = "three files"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from contract_kill_and_resume import KillAndResume, Rehearsal
+from effort import tries
 from scripted_source import MODEL, MORNING, Entry, Room, Vendor, put
 from shared_mail import ANN, BOB, CARL, MAIL, MailExporter, mail, purged, relabelled
 from test_kill_and_resume import open_embedded
@@ -285,9 +286,10 @@ def open_mail(phase: int) -> BaseExporter:
     return MailExporter(Vendor(rooms=rooms))
 
 
+@pytest.mark.faults
 class SharedKillAndResume(KillAndResume):
     layout: str
-    random_moments = 6
+    random_moments = tries(4, 40)
 
     @pytest.fixture(scope="class")
     @classmethod

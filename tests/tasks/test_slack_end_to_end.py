@@ -108,8 +108,10 @@ def rehearsal_of(urls: tuple[str, ...]) -> Rehearsal:
     )
 
 
+@pytest.mark.full
+@pytest.mark.faults
 class TestSlack(KillAndResume):
-    """A real exporter over HTTP passes the same suite."""
+    """A real exporter over HTTP passes the same suite; `make test` has it from `faults.stages`."""
 
     random_moments = 6
 
