@@ -40,6 +40,7 @@ _COMMANDS: Final = {
     "replay": "Make documents again of what landed, without asking the source.",
     "raw": "Verify, prune, compact and list what landed.",
     "reindex": "Build indices and vectors anew.",
+    "flags": "Switch syncs off and on, while everything runs.",
     "mcp": "Let agents search what was synced (MCP).",
 }
 

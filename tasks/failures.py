@@ -13,6 +13,7 @@ from exporters.changes import Change, Failure, RawRecord, Upsert
 from exporters.errors import ExportError, InvalidDataError
 from stores.ledger.types import DeadLetter
 from stores.raw.types import RawRow
+from tasks.flags import refuse_before_asking
 from tasks.pipeline import apply_changes
 from tasks.results import PartitionResult
 from tasks.session import SyncRequest, SyncSession
@@ -44,6 +45,7 @@ def retry_failures(letters: Sequence[DeadLetter], credentials: str | None = None
 
     Raises:
         ConfigurationError: Something must be fetched and there are no credentials.
+        SwitchedOffError: Something must be fetched, and an operator has switched that off.
         StoreError: A store cannot be used, or another run holds the account.
     """
     groups: defaultdict[tuple[str, str, bool], list[DeadLetter]] = defaultdict(list)
@@ -54,6 +56,8 @@ def retry_failures(letters: Sequence[DeadLetter], credentials: str | None = None
     resolved = 0
     for (source, connection, must_fetch), group in groups.items():
         request = SyncRequest(source=source, credentials=credentials)
+        if must_fetch:
+            refuse_before_asking(source, connection)
         session = SyncSession(request, connection=None if must_fetch else connection)
         try:
             if session.connection != connection:

@@ -13,6 +13,7 @@ from exporters.redaction import redactor
 from stores.errors import StoreError
 from stores.ledger.errors import LeaseHeldError
 from stores.ledger.types import RunState
+from tasks.flags import SwitchedOffError
 from tasks.reporting import RunFailed, tell
 from tasks.results import SyncResult
 from tasks.session import SyncSession
@@ -43,9 +44,10 @@ def recorded(session: SyncSession) -> Iterator[None]:
     except BaseException as error:
         # Partitions run in other threads: they would go on to their end unless told.
         session.context.stop.set()
+        failed = isinstance(error, Exception) and not isinstance(error, SwitchedOffError)
         ledger.finish_run(
             request.run_id,
-            RunState.FAILED if isinstance(error, Exception) else RunState.CANCELLED,
+            RunState.FAILED if failed else RunState.CANCELLED,
             message=redactor.text(_reason(error)),
         )
         raise
@@ -82,12 +84,12 @@ def ended_badly(run_id: str, error: DataGettersError) -> State[Any]:
     """The state of a flow run that an error ended; whoever follows the run is told.
 
     Returns:
-        Failed with the reason. Cancelled where another run of the account is going on: nothing is
-        missing for this one, the other brings the same.
+        Failed with the reason. Cancelled where another run of the account is going on, which brings
+        the same, and where an operator has switched it off.
     """
     sentence = redactor.text(error.sentence())
     tell(RunFailed(run_id, error))
-    if isinstance(error, LeaseHeldError):
+    if isinstance(error, (LeaseHeldError, SwitchedOffError)):
         get_run_logger().warning(sentence)
         return Cancelled(message=sentence)
     get_run_logger().error(sentence)

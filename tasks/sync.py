@@ -26,6 +26,7 @@ from exporters.redaction import redact_all_logs, redactor
 from exporters.schemas import schemas_of
 from tasks.announcing import announce
 from tasks.extraction import extract_partition
+from tasks.flags import SwitchedOffError, refuse_before_asking, refuse_where_off
 from tasks.partition_errors import PartitionFailedError
 from tasks.pipeline import sync_partition
 from tasks.recorded_run import ATTENTION, ended_badly, finish, maintain, recorded
@@ -74,9 +75,11 @@ def sync_one_partition(request: SyncRequest, partition: Partition) -> PartitionR
 
     Raises:
         PartitionFailedError: It stopped before its end.
+        SwitchedOffError: An operator has switched the account's syncs off.
     """
     first_attempt = (task_run.run_count or 1) <= 1
     session, fresh = session_of(request), request.options.rescan and first_attempt
+    refuse_where_off(session.stores.ledger, request.source, session.connection)
     if request.extracts:
         return extract_partition(
             session.context,
@@ -97,11 +100,13 @@ def run_sync(request: SyncRequest) -> State[Any]:
     Returns:
         The state in which the flow run ends: Failed as soon as data is missing, with the reason;
         Completed under the name `CompletedWithAttention` where items were set aside or deletes held
-        back; Completed. Cancelled where another run is syncing the connection.
+        back; Completed. Cancelled where another run is syncing the connection, or an operator has
+        switched that off.
     """
     redact_all_logs()
     request = request.model_copy(update={"flow_run_id": flow_run.id})
     try:
+        refuse_before_asking(request.source)
         with _opened(request) as session:
             result = _sync(session)
             state = end_state(result)
@@ -125,6 +130,7 @@ def _opened(request: SyncRequest) -> Iterator[SyncSession]:
             if not request.extracts:
                 _refuse_where_extracted(session)
             with recorded(session):
+                refuse_where_off(session.stores.ledger, request.source, session.connection)
                 yield session
     finally:
         end_session(request)
@@ -161,8 +167,12 @@ def _sync(session: SyncSession) -> SyncResult:
         if not partition.unreadable
     }
     progress = _Progress(request, len(futures))
+    switched_off: SwitchedOffError | None = None
     for future in as_completed(list(futures)):
-        results.append(_outcome(future, futures[future]))
+        outcome: object = future.result(raise_on_failure=False)
+        if isinstance(outcome, SwitchedOffError):
+            switched_off = outcome
+        results.append(_outcome(outcome, futures[future]))
         progress.update(len(results))
     result = SyncResult(
         run_id=request.run_id,
@@ -173,11 +183,12 @@ def _sync(session: SyncSession) -> SyncResult:
         extracts=request.extracts,
     )
     _publish(result)
+    if switched_off is not None:
+        raise switched_off
     return result
 
 
-def _outcome(future: PrefectFuture[PartitionResult], partition: Partition) -> PartitionResult:
-    outcome: object = future.result(raise_on_failure=False)
+def _outcome(outcome: object, partition: Partition) -> PartitionResult:
     if isinstance(outcome, PartitionResult):
         return outcome
     if isinstance(outcome, PartitionFailedError):

@@ -13,6 +13,7 @@ from flows.commands.shared import common_options, examples
 from flows.terminal import DONE, moment, number, output, print_json, shortened, table
 
 if TYPE_CHECKING:
+    from stores.ledger.flags import Flag
     from stores.ledger.types import ConnectionState, PartitionState, RunRecord
 
 _STYLES: Final = {
@@ -52,11 +53,13 @@ def command(source: str | None, run_count: int, as_json: bool) -> int:  # fmt: s
     runs: list[RunRecord] = []
     partitions: dict[str, list[PartitionState]] = {}
     queue: QueueState | None = None
+    off: list[Flag] = []
     if ledger is not None:
         with closing(ledger):
             connections = [c for c in ledger.connections() if source in {None, c.source}]
             runs = ledger.runs(run_count, source=source)
             queue = queue_state(ledger, source)
+            off = [flag for flag in ledger.flags.all() if _is_off(flag, source)]
             if source is not None:
                 partitions = {c.connection: ledger.partitions(c.id) for c in connections}
     if source is not None and not connections:
@@ -72,6 +75,7 @@ def command(source: str | None, run_count: int, as_json: bool) -> int:  # fmt: s
                     name: [asdict(p) for p in found] for name, found in partitions.items()
                 },
                 "runs": [asdict(run) for run in runs],
+                "switched_off": [flag.name for flag in off],
                 "queue": queue.as_dict() if queue is not None else None,
             }
         )
@@ -80,11 +84,31 @@ def command(source: str | None, run_count: int, as_json: bool) -> int:  # fmt: s
     if not connections:
         console.print(f"Nothing was synced yet{f' of {source}' if source else ''}.")
         console.print(f"[dim]Ledger: {address}[/]", soft_wrap=True)
+        _print_switched_off(off)
         return DONE
     _show(address, connections, partitions, runs)
     if queue is not None and queue.used:
         console.print(f"\nExtraction: {queue.sentence}", soft_wrap=True)
+    _print_switched_off(off)
     return DONE
+
+
+def _is_off(flag: "Flag", source: str | None) -> bool:
+    """Whether a flag is off that a source heeds, or any at all."""
+    of_what = flag.name.split(".")[1:2]
+    return not flag.enabled and (source is None or of_what in ([], [source]))
+
+
+def _print_switched_off(flags: "list[Flag]") -> None:
+    from rich.markup import escape  # noqa: PLC0415 (only when something is shown)
+
+    for flag in flags:
+        why = f" ({escape(flag.reason)})" if flag.reason else ""
+        output().print(
+            f"\n[yellow]Switched off[/] since {moment(flag.changed_at)}: {escape(flag.name)}{why}. "
+            f"On again: `data-getters flags on {escape(flag.name)}`.",
+            soft_wrap=True,
+        )
 
 
 def _show(

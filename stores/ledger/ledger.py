@@ -20,6 +20,7 @@ from stores.ledger.errors import LeaseHeldError
 from stores.ledger.extraction_commits import ExtractionWriter
 from stores.ledger.extraction_types import ExtractionBatch
 from stores.ledger.extractions import ExtractionBook
+from stores.ledger.flags import FlagBook
 from stores.ledger.jobs import JobBook
 from stores.ledger.known import KnownRecord
 from stores.ledger.landed import LandedBook
@@ -62,6 +63,7 @@ class Ledger:
         membership: Who is in which group, for who takes a list apart.
         jobs: The queue of jobs, to be added to and looked at; `stores.queue` is for workers.
         claims: How `stores.queue` takes them.
+        flags: What an operator has switched off.
     """
 
     def __init__(self, backend: Backend, *, cache_bytes: int = DEFAULT_CACHE_BYTES) -> None:
@@ -78,6 +80,7 @@ class Ledger:
         self.landed = LandedBook(backend)
         self.jobs = JobBook(backend)
         self.claims = JobClaims(backend, self.jobs)
+        self.flags = FlagBook(backend)
         self._extraction_batches = ExtractionWriter(backend, self.jobs)
 
     @classmethod
@@ -180,10 +183,8 @@ class Ledger:
     def mark_interrupted(self, connection_id: int) -> list[str]:
         """Closes the runs of a connection that never said how they ended, and hold no lease.
 
-        To be called by whoever holds the connection's lease, before its own run starts.
-
-        Returns:
-            The ids of those runs.
+        To be called by whoever holds the connection's lease, before its own run starts. Returns
+        the ids of those runs.
         """
         return self._runs.mark_interrupted(connection_id)
 

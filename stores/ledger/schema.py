@@ -38,7 +38,7 @@ class Migrations:
     newest: str
 
 
-MIGRATIONS: Final = Migrations(Path(__file__).with_name("migrations"), "0004")
+MIGRATIONS: Final = Migrations(Path(__file__).with_name("migrations"), "0005")
 
 
 def ensure_schema(backend: Backend, migrations: Migrations = MIGRATIONS) -> None:

@@ -335,3 +335,13 @@ identity: Final = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("name", Text, nullable=False),
 )
+
+# What an operator switches while everything runs. A flag without a row is on.
+flags: Final = Table(
+    "ledger_flags",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("enabled", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+)

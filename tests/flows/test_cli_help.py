@@ -20,6 +20,8 @@ COMMANDS = (
     ("failures", "list"),
     ("failures", "show"),
     ("failures", "retry"),
+    ("flags",),
+    ("flags", "off"),
     ("mcp",),
 )
 

@@ -67,6 +67,15 @@ def test_a_source_that_is_half_set_up_leaves_the_others_whole(everything: Comman
     assert "Set JIRA_CLIENT_SECRET too" in ended.complaint()
 
 
+def test_a_source_that_is_switched_off_leaves_the_others_whole(everything: CommandLine) -> None:
+    assert everything.run("flags", "off", "sync.jira", "--reason", "moving").code == 0
+    ended = everything.run("sync", "--all", "--json")
+    assert ended.code == 2, ended.err
+    assert [run["source"] for run in ended.json["sources"]] == ["gmail", "slack"]
+    assert "The flag sync.jira was switched off on " in ended.json["message"]
+    assert everything.json("search", "ferry", "--source", "slack", "--limit", "1")
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

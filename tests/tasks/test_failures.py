@@ -27,6 +27,7 @@ from exporters.errors import (
 )
 from stores.errors import EmbeddingError
 from tasks.failures import retry_failures
+from tasks.flags import SwitchedOffError
 from tasks.results import PartitionOutcome
 
 
@@ -343,6 +344,18 @@ class TestRetrying:
         assert set(bench.texts()) == {"1", "2"}
         [letter] = bench.letters()
         assert (letter.key, letter.message, letter.attempts) == ("note:3", "Still away.", 2)
+
+    @pytest.mark.parametrize("flag", ["sync", "sync.scripted", "sync.scripted.W1"])
+    def test_a_source_that_is_switched_off_is_not_asked(self, installed: Bench, flag: str) -> None:
+        bench = installed
+        bench.vendor.says(put(1), fails(2))
+        bench.sync()
+        bench.vendor.items = {"note:2": [put(2)]}
+        bench.stores.ledger.flags.switch(flag, enabled=False)
+        with pytest.raises(SwitchedOffError, match=f"The flag {flag} was switched off"):
+            retry_failures(bench.letters())
+        bench.stores.ledger.flags.switch(flag, enabled=True)
+        assert retry_failures(bench.letters()).resolved == 1
 
     def test_an_item_that_is_gone_by_now_is_settled(self, installed: Bench) -> None:
         bench = installed

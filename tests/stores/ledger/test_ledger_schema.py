@@ -26,8 +26,8 @@ NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 
 def upgrade():
     op.add_column("ledger_connections", sa.Column("note", sa.Text))
@@ -40,8 +40,8 @@ def next_version(folder: Path, script: str = NEXT) -> Migrations:
     """The migrations of a later version of this collection."""
     copied = folder / "migrations"
     shutil.copytree(MIGRATIONS.folder, copied, ignore=shutil.ignore_patterns("__pycache__"))
-    (copied / "versions" / "v0005_next.py").write_text(script)
-    return Migrations(copied, "0005")
+    (copied / "versions" / "v0006_next.py").write_text(script)
+    return Migrations(copied, "0006")
 
 
 def query(ledger: Ledger, *columns: str, of: str) -> Sequence[tuple[object, ...]]:
@@ -87,7 +87,7 @@ def test_an_older_ledger_is_moved_up_with_its_data(own_url: str, tmp_path: Path)
 
     moved = Ledger.open(own_url, migrations=next_version(tmp_path))
 
-    assert query(moved, "version_num", of=VERSION_TABLE) == [("0005",)]
+    assert query(moved, "version_num", of=VERSION_TABLE) == [("0006",)]
     assert query(moved, "title", "note", of="ledger_connections") == [("Acme", "seen by Acme")]
     assert Channel.of(moved).keys() == {"thread:1"}
 
@@ -98,14 +98,14 @@ def test_a_ledger_of_a_newer_version_is_not_touched(own_url: str, tmp_path: Path
         EmbeddedDatabase.open(own_url).close()
         before = Path(own_url).read_bytes()
 
-    expected = r"was written by a newer version \(its schema is 0005, this one knows 0004\)"
+    expected = r"was written by a newer version \(its schema is 0006, this one knows 0005\)"
     with pytest.raises(StoreVersionError, match=expected):
         Ledger.open(own_url)
 
     if "://" not in own_url:
         EmbeddedDatabase.open(own_url).close()
         assert Path(own_url).read_bytes() == before
-    assert Ledger.open(own_url, migrations=Migrations(tmp_path / "migrations", "0005")).runs() == []
+    assert Ledger.open(own_url, migrations=Migrations(tmp_path / "migrations", "0006")).runs() == []
 
 
 def test_a_migration_that_fails_leaves_the_ledger_as_it_was(own_url: str, tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_migration_that_fails_leaves_the_ledger_as_it_was(own_url: str, tmp_pa
         Ledger.open(own_url, migrations=broken)
 
     ledger = Ledger.open(own_url)
-    assert query(ledger, "version_num", of=VERSION_TABLE) == [("0004",)]
+    assert query(ledger, "version_num", of=VERSION_TABLE) == [("0005",)]
     with ledger._backend.read() as connection:
         assert not inspect(connection).has_table("ledger_extra")
         columns = {
