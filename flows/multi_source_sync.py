@@ -23,6 +23,7 @@ from tasks.settings import load_task_settings
 from tasks.several_sources import (
     SourceRun,
     SourceRuns,
+    begins_alone,
     end_state,
     own_state,
     publish,
@@ -41,7 +42,7 @@ def _source_runner() -> TaskRunner[PrefectFuture[Any]]:
 def sync_one_source(name: str, asked: SourceSync, run_id: str, options: SyncOptions) -> State[Any]:
     """Runs the flow of one source; the state in which that ends is this task's own too."""
     del name
-    with run_named(run_id):
+    with run_named(run_id), begins_alone(run_id):
         state = sync_with_flow(
             source(asked.source), asked.selection, asked.credentials, asked.options or options
         )

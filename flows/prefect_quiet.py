@@ -18,7 +18,9 @@ _QUIET: Final = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
 }
 
-_PATIENT: Final = {
+_OWN_SERVER: Final = {
+    # Nothing about a company leaves its machines unasked.
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     # A small machine takes longer than Prefect's own 20 seconds to start a server.
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
 }
@@ -37,7 +39,7 @@ def quiet_prefect(*, verbose: bool) -> Iterator[None]:
     Raises:
         PrefectUnavailableError: Prefect could not run what the block ran.
     """
-    wanted = _PATIENT if verbose else _PATIENT | _QUIET
+    wanted = _OWN_SERVER if verbose else _OWN_SERVER | _QUIET
     added = {name: value for name, value in wanted.items() if name not in os.environ}
     os.environ.update(added)
     try:

@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class RunBegan:
+    """A run is under way, and has asked nobody for anything yet."""
+
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunStarted:
     """A run knows what it will do."""
 
@@ -117,7 +124,8 @@ class WorkFailed:
 
 
 Event = (
-    RunStarted
+    RunBegan
+    | RunStarted
     | PartitionProgressed
     | ItemsProgressed
     | Waiting

@@ -1,8 +1,10 @@
 """Several sources in one run: what became of each, and what they came to together."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any, Final
 from uuid import uuid4
 
@@ -12,7 +14,7 @@ from prefect.states import Cancelled, Completed, Failed
 
 from tasks.chosen_sources import SourceSync
 from tasks.recorded_run import ATTENTION
-from tasks.reporting import Event, RunEnded, RunFailed, RunStarted
+from tasks.reporting import Event, RunBegan, RunEnded, RunFailed, RunStarted, listening
 from tasks.results import SyncResult
 
 PARTLY_FAILED: Final = "PartlyFailed"
@@ -107,6 +109,39 @@ def end_state(runs: Sequence[SourceRun]) -> State[Any]:
     if any(run.outcome == "attention" for run in runs):
         return Completed(name=ATTENTION, message=message)
     return Completed(message=message)
+
+
+_begins: Final = Lock()
+
+
+@contextmanager
+def begins_alone(run_id: str) -> Iterator[None]:
+    """Lets the flow runs of sources begin one after the other; the next may once this one began.
+
+    Prefect's server turns down all but one of several that are made at the same moment, where its
+    database is SQLite, and its client asks again after 2, 4, 8 ... seconds (seen with 3.8.8).
+
+    Args:
+        run_id: The run that begins in the block.
+    """
+    waiting = True
+
+    def free() -> None:
+        nonlocal waiting
+        if waiting:
+            waiting = False
+            _begins.release()
+
+    def hear(event: Event) -> None:
+        if isinstance(event, RunBegan) and event.run_id == run_id:
+            free()
+
+    _begins.acquire()
+    try:
+        with listening(hear):
+            yield
+    finally:
+        free()
 
 
 _COUNTED: Final = ("new", "changed", "unchanged", "access_changed", "deleted", "failed")

@@ -30,7 +30,7 @@ from tasks.flags import SwitchedOffError, refuse_before_asking, refuse_where_off
 from tasks.partition_errors import PartitionFailedError
 from tasks.pipeline import sync_partition
 from tasks.recorded_run import ATTENTION, ended_badly, finish, maintain, recorded
-from tasks.reporting import RunEnded, RunStarted, tell
+from tasks.reporting import RunBegan, RunEnded, RunStarted, tell
 from tasks.results import PartitionOutcome, PartitionResult, SyncResult
 from tasks.session import SyncRequest, SyncSession, end_session, session_of, skipped, unlisted
 from tasks.settings import load_task_settings
@@ -104,6 +104,7 @@ def run_sync(request: SyncRequest) -> State[Any]:
         switched that off.
     """
     redact_all_logs()
+    tell(RunBegan(request.run_id))
     request = request.model_copy(update={"flow_run_id": flow_run.id})
     try:
         refuse_before_asking(request.source)
