@@ -207,8 +207,8 @@ class Reindexer:
             since = until
             if copied <= _FEW:
                 break
-        # Comparing takes a second for some 50,000 documents; what is deleted by now is not looked
-        # for again while writers wait.
+        # Comparing takes a second or two for 50,000 documents; what is deleted by now is not
+        # looked for again while writers wait.
         self._delete_gone(old, new)
         # Returns once every write that had begun is done, on all shards.
         self._connection.change(partial(self._client.indices.add_block, index=old, block="write"))
