@@ -20,7 +20,7 @@ class SwitchedOffError(DataGettersError):
     """An operator has switched off what was to be done."""
 
 
-def flags_of(source: str, connection: str | None = None) -> list[str]:
+def _flags_of(source: str, connection: str | None = None) -> list[str]:
     """The flags that an account's syncs heed, the most general first."""
     return [SYNC, f"{SYNC}.{source}"] + ([f"{SYNC}.{source}.{connection}"] if connection else [])
 
@@ -32,7 +32,7 @@ def refuse_where_off(ledger: Ledger, source: str, connection: str | None = None)
         SwitchedOffError: A flag of the source, or of the account where one is named, is off.
         StoreError: The ledger cannot be read.
     """
-    off = ledger.flags.first_off(flags_of(source, connection))
+    off = ledger.flags.first_off(_flags_of(source, connection))
     if off is not None:
         why = f": {off.reason.rstrip('.')}" if off.reason else ""
         raise SwitchedOffError(

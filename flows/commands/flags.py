@@ -1,15 +1,19 @@
 """`data-getters flags`."""
 
-from typing import TYPE_CHECKING, Any
+from contextlib import closing
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from documents.errors import ConfigurationError
+from flows.commands.ledger import account_id
 from flows.commands.shared import Group, common_options, examples
 from flows.terminal import DONE, moment, output, print_json, table
 
 if TYPE_CHECKING:
     from stores.ledger.flags import Flag
+    from stores.ledger.ledger import Ledger
 
 
 @click.group(
@@ -25,8 +29,8 @@ def command() -> None:
     """Switch syncs off and on, for every schedule, worker and command at once.
 
     The flag `sync` is about all sources, `sync.slack` about one, `sync.slack.ACCOUNT` about one
-    account of it, by its id. Runs see it when they begin and before each partition. What is stored
-    is searched all the same.
+    account of it, by its id or title. Runs see it when they begin and before each partition. What
+    is stored is searched all the same.
     """
 
 
@@ -34,8 +38,6 @@ def command() -> None:
 @common_options
 def list_command(as_json: bool) -> int:
     """List the flags that were ever switched; all others are on. Times are in UTC."""
-    from contextlib import closing  # noqa: PLC0415 (not needed by --help)
-
     from tasks.stores import existing_ledger  # noqa: PLC0415 (stores, 0.5 s)
 
     ledger, _ = existing_ledger()
@@ -44,7 +46,7 @@ def list_command(as_json: bool) -> int:
         with closing(ledger):
             flags = ledger.flags.all()
     if as_json:
-        print_json([_plain(flag) for flag in flags])
+        print_json([asdict(flag) for flag in flags])
         return DONE
     if not flags:
         output().print("No flag was ever switched: everything is on.")
@@ -82,22 +84,21 @@ def on_command(name: str, as_json: bool) -> int:
 
 
 def _switch(name: str, *, enabled: bool, reason: str, as_json: bool) -> int:
-    from contextlib import closing  # noqa: PLC0415 (not needed by --help)
-
     from tasks.stores import open_ledger  # noqa: PLC0415 (stores, 0.5 s)
 
-    _check(name)
+    _check_source(name)
     with closing(open_ledger()) as ledger:
+        name = _of_known_account(ledger, name)
         ledger.flags.switch(name, enabled=enabled, reason=reason)
         [flag] = ledger.flags.all([name])
     if as_json:
-        print_json(_plain(flag))
+        print_json(asdict(flag))
     else:
         output().print(f"{name} is {'on' if enabled else 'off'}.", markup=False)
     return DONE
 
 
-def _check(name: str) -> None:
+def _check_source(name: str) -> None:
     """Refuses what nothing heeds.
 
     Raises:
@@ -116,10 +117,14 @@ def _check(name: str) -> None:
         source(of_what[0])
 
 
-def _plain(flag: "Flag") -> dict[str, Any]:
-    return {
-        "name": flag.name,
-        "enabled": flag.enabled,
-        "reason": flag.reason,
-        "changed_at": flag.changed_at,
-    }
+def _of_known_account(ledger: "Ledger", name: str) -> str:
+    """The flag, by the account's id where its title was given; one that was switched is known.
+
+    Raises:
+        ConfigurationError: No such account was ever synced: a slip would switch nothing off.
+    """
+    first, *of_what = name.split(".", 2)
+    if len(of_what) < 2 or ledger.flags.all([name]):
+        return name
+    source, account = of_what
+    return f"{first}.{source}.{account_id(ledger, account, source)}"

@@ -41,4 +41,5 @@ def account_id(ledger: "Ledger", account: str | None, source: str | None) -> str
             hint="Give the id of one.",
         )
     names = ", ".join(sorted(f"{state.connection} ({state.title})" for state in known))
-    raise ConfigurationError(f"There is no account {account!r}.", hint=f"Known are: {names}.")
+    hint = f"Known are: {names}." if names else "None was synced yet."
+    raise ConfigurationError(f"There is no account {account!r}.", hint=hint)

@@ -1,5 +1,7 @@
 """Feature flags: a source is switched off and on for every command, schedule and worker at once."""
 
+from contextlib import closing
+
 import pytest
 from command_line import CommandLine
 
@@ -46,9 +48,8 @@ def test_one_account_is_switched_off_while_it_is_synced(
     flag = f"sync.slack.{slack.workspace.team.id}"
 
     def switch_off() -> None:
-        ledger = Ledger.open(alone.folder / "store.db")
-        ledger.flags.switch(flag, enabled=False, reason=WHY)
-        ledger.close()
+        with closing(Ledger.open(alone.folder / "store.db")) as ledger:
+            ledger.flags.switch(flag, enabled=False, reason=WHY)
 
     slack.after("conversations.history", 3, switch_off)
     stopped = one_at_a_time.run("sync", "slack")
@@ -85,7 +86,13 @@ def test_flags_are_listed_and_what_nothing_heeds_is_refused(offline: CommandLine
     assert unknown.code == 64
     assert "slack" in unknown.complaint()
 
-    offline.run("flags", "off", "sync.jira.acme.example", "--reason", "moving")
+    slip = offline.run("flags", "off", "sync.jira.acme.exmaple")
+    assert slip.code == 64
+    assert "There is no account 'acme.exmaple'. None was synced yet." in slip.complaint()
+
+    with closing(Ledger.open(offline.folder / "store.db")) as ledger:
+        ledger.connection_id("jira", "acme.example", "Acme")
+    offline.run("flags", "off", "sync.jira.Acme", "--reason", "moving")
     offline.run("flags", "off", "sync.slack")
     offline.run("flags", "on", "sync.slack")
 
